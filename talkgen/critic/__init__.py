@@ -1,0 +1,1 @@
+"""Critics: what a video is worth, measured."""

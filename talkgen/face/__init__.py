@@ -1,0 +1,1 @@
+"""Face perception: faces, landmarks, the 3D head and its fit."""

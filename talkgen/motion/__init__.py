@@ -1,0 +1,1 @@
+"""Motion: from speech, to files, onto portraits."""

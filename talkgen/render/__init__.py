@@ -1,0 +1,1 @@
+"""Renderers: a portrait under motion becomes frames."""

@@ -1,0 +1,1 @@
+"""Training: losses, data sets, fit loops that scripts/train_* call."""

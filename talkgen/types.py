@@ -1,0 +1,237 @@
+"""The nouns of talkgen: frozen, checked values that every part takes and returns.
+
+Image coordinates are x right, y down, z away from the viewer. A rotation is (pitch, yaw, roll) in
+radians with ``R = Rz(roll) @ Ry(yaw) @ Rx(pitch)``, so positive pitch nods down, positive yaw turns
+the nose to the left of the picture, positive roll tilts clockwise in the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkgen.errors import InputError
+
+FloatArray = NDArray[np.float32]
+ImageArray = NDArray[np.uint8]
+MotionSpace = Literal["portrait", "camera"]
+
+NUM_LANDMARKS = 478
+"""MediaPipe Face Landmarker points: 468 of the face, then five for each iris."""
+
+ENGINE_RATE = 16_000
+"""Samples a second of the sound inside the engine."""
+
+ENGINE_FPS = 25.0
+"""Motion frames a second inside the engine."""
+
+MOTION_CHANNELS: tuple[str, ...] = (
+    "eyeBlinkLeft", "eyeLookDownLeft", "eyeLookInLeft", "eyeLookOutLeft", "eyeLookUpLeft",
+    "eyeSquintLeft", "eyeWideLeft",
+    "eyeBlinkRight", "eyeLookDownRight", "eyeLookInRight", "eyeLookOutRight", "eyeLookUpRight",
+    "eyeSquintRight", "eyeWideRight",
+    "jawForward", "jawLeft", "jawRight", "jawOpen",
+    "mouthClose", "mouthFunnel", "mouthPucker", "mouthLeft", "mouthRight",
+    "mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft", "mouthFrownRight",
+    "mouthDimpleLeft", "mouthDimpleRight", "mouthStretchLeft", "mouthStretchRight",
+    "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
+    "mouthPressLeft", "mouthPressRight", "mouthLowerDownLeft", "mouthLowerDownRight",
+    "mouthUpperUpLeft", "mouthUpperUpRight",
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
+    "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight",
+    "tongueOut",
+)  # fmt: skip
+"""The 52 ARKit expressions in the column order of Live Link Face; left is the subject's left."""
+
+EMOTIONS: tuple[str, ...] = (
+    "neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt",
+)  # fmt: skip
+
+
+def _array(name: str, value: Any, shape: tuple[int | None, ...], *, finite: bool = True) -> Any:
+    """Return `value` as a float32 array after checking its shape (None: any length)."""
+    array = np.asarray(value, dtype=np.float32)
+    fits = array.ndim == len(shape) and all(
+        want is None or want == have for want, have in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        wanted = "(" + ", ".join("any" if s is None else str(s) for s in shape) + ")"
+        raise InputError(f"`{name}` has shape {array.shape}, shape {wanted} is needed")
+    if finite and not np.isfinite(array).all():
+        raise InputError(f"`{name}` holds NaN or infinite values; remove them first")
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """Mono sound: `samples` (N,) float32 in [-1, 1] at `rate` Hz."""
+
+    samples: FloatArray
+    rate: int = ENGINE_RATE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "samples", _array("samples", self.samples, (None,)))
+        if self.rate <= 0:
+            raise InputError(f"`rate` is {self.rate} Hz, a positive rate is needed")
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.rate
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face of a picture.
+
+    landmarks : (478, 3) float32, pixels, x right, y down, z away from the viewer (MediaPipe order)
+    box : (4,) float32, pixels, x0 y0 x1 y1
+    scores : (52,) float32 in [0, 1], the network's reading of `MOTION_CHANNELS`
+    rotation : (3,) float32, radians, pitch yaw roll
+    score : confidence in [0, 1]
+    """
+
+    landmarks: FloatArray
+    box: FloatArray
+    scores: FloatArray
+    rotation: FloatArray
+    score: float = 1.0
+
+    def __post_init__(self) -> None:
+        set_ = object.__setattr__
+        set_(self, "landmarks", _array("landmarks", self.landmarks, (NUM_LANDMARKS, 3)))
+        set_(self, "box", _array("box", self.box, (4,)))
+        set_(self, "scores", _array("scores", self.scores, (len(MOTION_CHANNELS),)))
+        set_(self, "rotation", _array("rotation", self.rotation, (3,)))
+
+    @property
+    def size(self) -> float:
+        """Longer side of the face box in pixels."""
+        return float(max(self.box[2] - self.box[0], self.box[3] - self.box[1]))
+
+    @property
+    def interocular(self) -> float:
+        """Distance of the outer eye corners (landmarks 33 and 263) in pixels."""
+        return float(np.linalg.norm(self.landmarks[33, :2] - self.landmarks[263, :2]))
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """Who it is: `shape` (S,) head-model coefficients; `embedding` (D,) unit norm where known."""
+
+    shape: FloatArray
+    embedding: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", _array("shape", self.shape, (None,)))
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """The picture to animate.
+
+    image : (H, W, 3) uint8 RGB
+    face : the face that speaks
+    identity : head-model identity, where it is known already (for example from a whole clip)
+    alpha : (H, W) float32 head matte in [0, 1], where one is known
+    """
+
+    image: ImageArray
+    face: Face
+    identity: Identity | None = None
+    alpha: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        image = np.asarray(self.image)
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise InputError(
+                f"`image` is {image.dtype} {image.shape}, uint8 (H, W, 3) RGB is needed"
+            )
+        object.__setattr__(self, "image", image)
+
+
+@dataclass(frozen=True, eq=False)
+class Emotion:
+    """A track of emotion; every part is optional (None).
+
+    weights : (T, 8) >= 0, rows summing to 1 over `EMOTIONS`
+    intensity : (T,) in [0, 1]
+    valence_arousal : (T, 2) in [-1, 1]
+    action_units : action unit name to (T,) in [0, 1]
+    """
+
+    weights: FloatArray | None = None
+    intensity: FloatArray | None = None
+    valence_arousal: FloatArray | None = None
+    action_units: Mapping[str, FloatArray] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """Face and head motion, what every renderer and every export consumes.
+
+    blendshapes : (T, 52) float32 in [0, 1], weights of the head model in `MOTION_CHANNELS` order
+    rotation : (T, 3) float32, radians, pitch yaw roll
+    translation : (T, 3) float32, units of inter-ocular distance
+    fps : frames a second
+    space : "portrait": rotation and translation are offsets from the portrait's own pose, weights
+        come on top of its resting face (what speech gives). "camera": all absolute, as tracked;
+        translation is the head origin in camera coordinates for a focal length of 1.5 times the
+        longer side of the frame.
+    frame_size : (width, height) in pixels of the tracked frames, "camera" space only
+    extra : further arrays of a track: `landmarks` (T, 478, 3) px, `scores` (T, 52), `identity` (S,)
+    """
+
+    blendshapes: FloatArray
+    rotation: FloatArray
+    translation: FloatArray
+    fps: float = ENGINE_FPS
+    space: MotionSpace = "portrait"
+    frame_size: tuple[int, int] | None = None
+    extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        set_ = object.__setattr__
+        weights = _array("blendshapes", self.blendshapes, (None, len(MOTION_CHANNELS)))
+        if weights.size and (weights.min() < -1e-4 or weights.max() > 1 + 1e-4):
+            raise InputError(
+                f"`blendshapes` range from {weights.min():.3g} to {weights.max():.3g}, "
+                "weights from 0 to 1 are needed"
+            )
+        set_(self, "blendshapes", np.clip(weights, 0.0, 1.0))
+        set_(self, "rotation", _array("rotation", self.rotation, (len(weights), 3)))
+        set_(self, "translation", _array("translation", self.translation, (len(weights), 3)))
+        if not self.fps > 0:
+            raise InputError(f"`fps` is {self.fps}, a positive number is needed")
+        if self.space not in ("portrait", "camera"):
+            raise InputError(f"`space` is {self.space!r}, 'portrait' or 'camera' is needed")
+
+    def __len__(self) -> int:
+        return len(self.blendshapes)
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return len(self) / self.fps
+
+
+@dataclass(frozen=True)
+class Score:
+    """One measured value with its unit, direction and count."""
+
+    value: float
+    unit: str
+    higher_is_better: bool
+    n: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """Measured scores by name, and what is needed to measure them again."""
+
+    scores: Mapping[str, Score]
+    provenance: Mapping[str, str] = field(default_factory=dict)
