@@ -34,7 +34,7 @@ _LAZY = {
     **dict.fromkeys(("TalkgenError", "InputError"), "talkgen.errors"),
 }
 
-__all__ = ["__version__", *sorted(_LAZY)]
+__all__ = ["__version__", *sorted(_LAZY)]  # noqa: PLE0604 - strings all the same
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
-"""Where checkpoints are found: a given path, the installed package, the checkout, the user's cache.
+"""Where checkpoints are found: given path, installed package, checkout, user cache, in this order.
 
-A checkpoint is a folder with `config.json`, its weights and a model card. `registry.json` beside the
-shipped ones names them with size, licence and the SHA-256 of each file. Nothing is ever downloaded.
+A checkpoint is a folder with `config.json`, its weights and a model card. `registry.json` beside
+the shipped ones names them with size, licence and the SHA-256 of each file. Nothing is downloaded.
 """
 
 from __future__ import annotations

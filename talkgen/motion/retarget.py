@@ -1,0 +1,232 @@
+"""Motion onto a portrait: offsets and tracks become absolute weights and poses, frame by frame.
+
+Two spaces come in (`Motion.space`). "portrait" motion, what speech gives, is added to the portrait's
+resting face and pose. "camera" motion, what a tracker gives, is taken relative to one frame of the
+track: where the portrait is a frame of that clip, that frame, so that the clip comes back as it was;
+otherwise the track's own rest, so that another head moves like it from its own place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from talkgen.face.fit import HeadFit, to_camera
+from talkgen.face.head import HeadModel
+from talkgen.types import MOTION_CHANNELS, FloatArray, Motion
+
+OPENING = tuple(
+    MOTION_CHANNELS.index(name)
+    for name in (
+        "jawOpen", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft",
+        "mouthUpperUpRight", "mouthFunnel", "tongueOut",
+    )
+)  # fmt: skip
+"""Channels that part the lips."""
+
+LID_CHANNELS = (MOTION_CHANNELS.index("eyeBlinkLeft"), MOTION_CHANNELS.index("eyeBlinkRight"))
+
+SHUT_GAP = 0.01
+"""Inner lip gap, in inter-ocular distances, under which a mouth counts as shut."""
+
+SAME_CLIP_LANDMARKS = 0.03
+"""Mean landmark distance, in inter-ocular distances, under which a portrait is a track's frame."""
+
+SAME_CLIP_ROTATION = 0.06  # rad
+SAME_CLIP_PLACE = 0.08  # inter-ocular distances in the picture, and relative change of scale
+SHORT_TRACK = 25
+"""Tracks with fewer frames have no statistics of rest: their weights are taken as they are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """What a renderer draws for one frame.
+
+    weights : (52,) float32 in [0, 1], absolute
+    rotation : (3,) float32, radians, absolute
+    scale : pixels a centimetre of the head model
+    translation : (2,) float32, pixels, the head's origin in the portrait's picture
+    """
+
+    weights: FloatArray
+    rotation: FloatArray
+    scale: float
+    translation: FloatArray
+
+
+def lip_gap(head: HeadModel, neutral: FloatArray, weights: FloatArray) -> float:
+    """Return the inner lip gap (landmarks 13-14) over the inter-ocular distance (33-263)."""
+    points = head.landmarks(head.deform(neutral, weights))
+    return float(np.linalg.norm(points[13] - points[14]) / np.linalg.norm(points[33] - points[263]))
+
+
+def resting_weights(head: HeadModel, fit: HeadFit) -> FloatArray:
+    """Return the portrait's fitted weights (52,) with the mouth shut and the eyes open.
+
+    Only as much of the opening channels is taken out as shuts the lips; where a smile keeps them
+    parted, what is left is pressed together with `mouthClose`-like channels. A portrait whose lips
+    are shut keeps its weights, so that it rests exactly as photographed.
+    """
+    neutral = head.neutral(fit.identity)
+    weights = np.array(fit.weights, dtype=np.float32)
+    opening = list(OPENING)
+
+    def shut(amount: float) -> FloatArray:
+        trial = weights.copy()
+        trial[opening] *= 1.0 - amount
+        return trial
+
+    if lip_gap(head, neutral, weights) > SHUT_GAP:
+        low, high = 0.0, 1.0
+        for _ in range(7):  # bisection to 1 %
+            middle = (low + high) / 2
+            if lip_gap(head, neutral, shut(middle)) > SHUT_GAP:
+                low = middle
+            else:
+                high = middle
+        weights = _pressed(head, neutral, shut(high))
+    for channel in LID_CHANNELS:
+        weights[channel] = min(weights[channel], 0.35)  # half shut lids are a blink caught midway
+    return weights
+
+
+def _pressed(head: HeadModel, neutral: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return weights whose lips meet: smiles and stretches that part them give way step by step."""
+    parting = [
+        MOTION_CHANNELS.index(name + side)
+        for name in ("mouthSmile", "mouthStretch", "mouthFrown", "mouthDimple")
+        for side in ("Left", "Right")
+    ]
+    raising = [MOTION_CHANNELS.index("mouthShrugLower"), MOTION_CHANNELS.index("mouthRollUpper")]
+    for _ in range(12):
+        if lip_gap(head, neutral, weights) <= SHUT_GAP:
+            break
+        weights[parting] *= 0.9
+        lower = weights.copy()
+        lower[raising[0]] = min(1.0, lower[raising[0]] + 0.05)
+        if lip_gap(head, neutral, lower) < lip_gap(head, neutral, weights):
+            weights = lower
+    return weights
+
+
+class Retargeter:
+    """Turns motion into poses of one portrait.
+
+    head, fit : the head model and its fit to the portrait
+    frame_size : (width, height) of the portrait in pixels
+    landmarks : (478, 3) of the portrait, to recognise it as a frame of a track
+    """
+
+    def __init__(
+        self,
+        head: HeadModel,
+        fit: HeadFit,
+        frame_size: tuple[int, int],
+        landmarks: FloatArray | None = None,
+    ) -> None:
+        self.head = head
+        self.fit = fit
+        self.frame_size = frame_size
+        self.landmarks = landmarks
+        self.rest = resting_weights(head, fit)
+        self.place = to_camera(fit, head, frame_size)
+        self._source = Rotation.from_euler("xyz", np.asarray(fit.rotation, dtype=np.float64))
+
+    def poses(self, motion: Motion) -> Iterator[Pose]:
+        """Yield one pose a frame of `motion` (any chunk of a "portrait" motion; a whole track)."""
+        if motion.space == "portrait":
+            yield from self._portrait_poses(motion)
+        else:
+            yield from self._camera_poses(motion)
+
+    def _portrait_poses(self, motion: Motion) -> Iterator[Pose]:
+        room = 1.0 - self.rest
+        for weights, rotation, offset in zip(
+            motion.blendshapes, motion.rotation, motion.translation, strict=True
+        ):
+            posed = np.clip(self.rest + weights, 0.0, 1.0)
+            for channel in LID_CHANNELS:  # a full blink is full from half-shut lids too
+                posed[channel] = self.rest[channel] + room[channel] * weights[channel]
+            yield self._pose(posed, Rotation.from_euler("xyz", rotation), offset)
+
+    def _camera_poses(self, motion: Motion) -> Iterator[Pose]:
+        own = self.matching_frame(motion)
+        if own is not None:
+            shift = np.asarray(self.fit.weights) - motion.blendshapes[own]
+            rotation0, place0 = motion.rotation[own], motion.translation[own]
+        else:
+            rotation0 = np.median(motion.rotation, axis=0)
+            place0 = np.median(motion.translation, axis=0)
+            shift = np.zeros(len(MOTION_CHANNELS), dtype=np.float32)
+            if len(motion) >= SHORT_TRACK:
+                # the other person's resting face gives way to the portrait's
+                shift = self.rest - np.percentile(motion.blendshapes, 20, axis=0)
+        inverse = Rotation.from_euler("xyz", np.asarray(rotation0, dtype=np.float64)).inv()
+        for weights, rotation, place in zip(
+            motion.blendshapes, motion.rotation, motion.translation, strict=True
+        ):
+            turn = Rotation.from_euler("xyz", rotation) * inverse
+            # the same step in the picture, measured in inter-ocular distances of the reference
+            offset = np.array(
+                [
+                    place[0] * place0[2] / place[2] - place0[0],
+                    place[1] * place0[2] / place[2] - place0[1],
+                    (place[2] - place0[2]) * self.place[2] / place0[2],
+                ]
+            )
+            yield self._pose(np.clip(weights + shift, 0.0, 1.0), turn, offset)
+
+    def _pose(self, weights: FloatArray, turn: Rotation, offset: FloatArray) -> Pose:
+        """Return the pose for an offset (x, y in the picture, z in depth; inter-ocular units)."""
+        fit, head = self.fit, self.head
+        iod = fit.scale * head.interocular_of(fit.identity)
+        depth = max(self.place[2] + float(offset[2]), 0.2 * self.place[2])
+        return Pose(
+            weights=np.asarray(weights, dtype=np.float32),
+            rotation=(turn * self._source).as_euler("xyz").astype(np.float32),
+            scale=float(fit.scale * self.place[2] / depth),
+            translation=np.asarray(
+                np.asarray(fit.translation) + np.asarray(offset[:2]) * iod, dtype=np.float32
+            ),
+        )
+
+    def matching_frame(self, motion: Motion) -> int | None:
+        """Return the index of the frame of a track that this portrait is, or None."""
+        if "landmarks" in motion.extra and self.landmarks is not None:
+            points = np.asarray(motion.extra["landmarks"])[:, :, :2]
+            size = np.asarray(motion.frame_size or self.frame_size, dtype=np.float32)
+            own = self.landmarks[:, :2] * (size / np.asarray(self.frame_size, dtype=np.float32))
+            iod = np.linalg.norm(own[33] - own[263])
+            distance = np.linalg.norm(points - own, axis=2).mean(axis=1) / max(float(iod), 1e-6)
+            best = int(np.argmin(distance))
+            return best if distance[best] < SAME_CLIP_LANDMARKS else None
+        rotation = np.abs(motion.rotation - np.asarray(self.fit.rotation)).max(axis=1)
+        place = np.abs(motion.translation[:, :2] - self.place[:2]).max(axis=1)
+        scale = np.abs(np.log(motion.translation[:, 2] / self.place[2]))
+        near = (
+            (rotation < SAME_CLIP_ROTATION) & (place < SAME_CLIP_PLACE) & (scale < SAME_CLIP_PLACE)
+        )
+        if not near.any():
+            return None
+        cost = (
+            (rotation / SAME_CLIP_ROTATION) ** 2
+            + (place / SAME_CLIP_PLACE) ** 2
+            + (scale / SAME_CLIP_PLACE) ** 2
+            + ((motion.blendshapes - np.asarray(self.fit.weights)) ** 2).sum(axis=1)
+        )
+        return int(np.argmin(np.where(near, cost, np.inf)))
+
+
+def hold_pose(motion: Motion) -> Motion:
+    """Return the motion with a still head (face only)."""
+    zero = np.zeros((len(motion), 3), dtype=np.float32)
+    if motion.space == "camera":
+        return replace(
+            motion,
+            rotation=zero + np.median(motion.rotation, axis=0),
+            translation=zero + np.median(motion.translation, axis=0),
+        )
+    return replace(motion, rotation=zero, translation=zero)
