@@ -1,9 +1,9 @@
 """Motion onto a portrait: offsets and tracks become absolute weights and poses, frame by frame.
 
-Two spaces come in (`Motion.space`). "portrait" motion, what speech gives, is added to the portrait's
-resting face and pose. "camera" motion, what a tracker gives, is taken relative to one frame of the
-track: where the portrait is a frame of that clip, that frame, so that the clip comes back as it was;
-otherwise the track's own rest, so that another head moves like it from its own place.
+Two spaces come in (`Motion.space`). "portrait" motion, what speech gives, is added to the
+portrait's resting face and pose. "camera" motion, what a tracker gives, is taken relative to one
+frame of the track: where the portrait is a frame of that clip, that frame, so that the clip comes
+back as it was; otherwise the track's own rest, so that another head moves like it from its place.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from talkgen.face.fit import HeadFit, to_camera
+from talkgen.face.fit import FOCAL_SIDES, HeadFit, to_camera
 from talkgen.face.head import HeadModel
 from talkgen.types import MOTION_CHANNELS, FloatArray, Motion
 
@@ -181,8 +181,8 @@ class Retargeter:
 
     def _pose(self, weights: FloatArray, turn: Rotation, offset: FloatArray) -> Pose:
         """Return the pose for an offset (x, y in the picture, z in depth; inter-ocular units)."""
-        fit, head = self.fit, self.head
-        iod = fit.scale * head.interocular_of(fit.identity)
+        fit = self.fit
+        iod = FOCAL_SIDES * max(self.frame_size) / float(self.place[2])  # px, by the camera space
         depth = max(self.place[2] + float(offset[2]), 0.2 * self.place[2])
         return Pose(
             weights=np.asarray(weights, dtype=np.float32),
