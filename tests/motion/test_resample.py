@@ -1,4 +1,4 @@
-"""Resampling keeps the shape of the motion and the exact number of frames, in chunks of any size."""
+"""Resampling keeps the motion and the exact number of frames, in chunks of any size."""
 
 import numpy as np
 import pytest
