@@ -1,1 +1,1 @@
-"""Files in and out: pictures, sound, video."""
+"""Pictures, sound and video: reading what people have, writing what browsers play."""
