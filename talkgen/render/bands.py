@@ -1,0 +1,37 @@
+"""Split the rows of a picture over a few threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+MAX_THREADS = 4
+MIN_ROWS = 64
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="talkgen-render")
+
+
+def thread_count(threads: int | None = None) -> int:
+    """Return how many threads draw: `threads`, or one a core up to `MAX_THREADS`."""
+    return max(1, min(threads or len(os.sched_getaffinity(0)), MAX_THREADS))
+
+
+def over_rows(draw: Callable[[int, int], object], rows: int, threads: int | None = None) -> None:
+    """Call `draw(first_row, last_row)` for bands that cover `rows` rows, on up to `threads` threads.
+
+    `draw` must release the GIL and write only its own rows.
+    """
+    count = min(thread_count(threads), max(1, rows // MIN_ROWS))
+    if count == 1:
+        draw(0, rows)
+        return
+    edges = [rows * i // count for i in range(count + 1)]
+    jobs = [_pool().submit(draw, edges[i], edges[i + 1]) for i in range(1, count)]
+    draw(edges[0], edges[1])
+    for job in jobs:
+        job.result()

@@ -1,0 +1,162 @@
+"""Z-buffer rasteriser: triangles in pixels become triangle ids, barycentrics and depth.
+
+A fragment lies at the integer position (x, y) of its pixel; smaller depth is nearer. The camera is
+weakly perspective, so attributes interpolate linearly in the picture and no division is needed.
+`rasterize_reference` is the plain NumPy statement of what `rasterize` computes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkgen.render.bands import over_rows
+from talkgen.render.compiled import kernel
+
+EMPTY = -1
+"""Triangle id where nothing was drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fragments:
+    """What is seen at each pixel.
+
+    triangle : (H, W) int32, row of `faces`, `EMPTY` where nothing is
+    weights : (H, W, 2) float32, barycentric weights of the second and third corner
+    depth : (H, W) float32, infinite where nothing is
+    """
+
+    triangle: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    depth: NDArray[np.float32]
+
+    @classmethod
+    def empty(cls, height: int, width: int) -> Fragments:
+        """Return cleared buffers of `height` by `width` pixels, to be drawn into again and again."""
+        return cls(
+            np.full((height, width), EMPTY, np.int32),
+            np.zeros((height, width, 2), np.float32),
+            np.full((height, width), np.inf, np.float32),
+        )
+
+
+@kernel
+def _draw(points, faces, facing, first, last, triangle, weights, depth):  # type: ignore[no-untyped-def]
+    width = triangle.shape[1]
+    for y in range(first, last):
+        for x in range(width):
+            triangle[y, x] = -1
+            depth[y, x] = np.inf
+    for f in range(faces.shape[0]):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ax, ay = points[a, 0], points[a, 1]
+        bx, by = points[b, 0], points[b, 1]
+        cx, cy = points[c, 0], points[c, 1]
+        low = min(ay, by, cy)
+        high = max(ay, by, cy)
+        if high < first or low > last - 1:
+            continue
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if area == 0.0 or area * facing < 0.0:
+            continue
+        y0 = max(first, int(np.ceil(low)))
+        y1 = min(last - 1, int(np.floor(high)))
+        x0 = max(0, int(np.ceil(min(ax, bx, cx))))
+        x1 = min(width - 1, int(np.floor(max(ax, bx, cx))))
+        inverse = np.float32(1.0) / area
+        az, bz, cz = points[a, 2], points[b, 2], points[c, 2]
+        for y in range(y0, y1 + 1):
+            for x in range(x0, x1 + 1):
+                v = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) * inverse
+                w = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) * inverse
+                u = np.float32(1.0) - v - w
+                if u < -1e-6 or v < -1e-6 or w < -1e-6:
+                    continue
+                z = u * az + v * bz + w * cz
+                if z < depth[y, x]:
+                    depth[y, x] = z
+                    triangle[y, x] = f
+                    weights[y, x, 0] = v
+                    weights[y, x, 1] = w
+
+
+@kernel
+def _interpolate(triangle, weights, faces, values, first, last, out):  # type: ignore[no-untyped-def]
+    for y in range(first, last):
+        for x in range(triangle.shape[1]):
+            f = triangle[y, x]
+            if f < 0:
+                continue
+            a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+            v, w = weights[y, x, 0], weights[y, x, 1]
+            u = np.float32(1.0) - v - w
+            for k in range(values.shape[1]):
+                out[y, x, k] = u * values[a, k] + v * values[b, k] + w * values[c, k]
+
+
+def rasterize(
+    points: NDArray[np.float32],
+    faces: NDArray[np.int32],
+    into: Fragments,
+    *,
+    facing: float = 0.0,
+    threads: int | None = None,
+) -> Fragments:
+    """Draw triangles into cleared `into` and return it.
+
+    points : (V, 3) float32, pixels and depth
+    faces : (F, 3) int32
+    facing : keep triangles whose signed area in the picture has this sign; 0 keeps all
+    """
+    facing = np.float32(facing)
+
+    def band(first: int, last: int) -> None:
+        _draw(points, faces, facing, first, last, into.triangle, into.weights, into.depth)
+
+    over_rows(band, into.triangle.shape[0], threads)
+    return into
+
+
+def interpolate(
+    fragments: Fragments,
+    faces: NDArray[np.int32],
+    values: NDArray[np.float32],
+    into: NDArray[np.float32],
+    *,
+    threads: int | None = None,
+) -> NDArray[np.float32]:
+    """Write (V, K) vertex `values` to the drawn pixels of `into` (H, W, K), leave the others."""
+
+    def band(first: int, last: int) -> None:
+        _interpolate(fragments.triangle, fragments.weights, faces, values, first, last, into)
+
+    over_rows(band, fragments.triangle.shape[0], threads)
+    return into
+
+
+def rasterize_reference(
+    points: NDArray[np.float32],
+    faces: NDArray[np.int32],
+    height: int,
+    width: int,
+    *,
+    facing: float = 0.0,
+) -> Fragments:
+    """Return what `rasterize` draws, one triangle at a time in plain NumPy."""
+    out = Fragments.empty(height, width)
+    ys, xs = np.mgrid[:height, :width].astype(np.float64)
+    for index, (a, b, c) in enumerate(points[faces].astype(np.float64)):
+        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        if area == 0 or area * facing < 0:
+            continue
+        v = ((xs - a[0]) * (c[1] - a[1]) - (ys - a[1]) * (c[0] - a[0])) / area
+        w = ((b[0] - a[0]) * (ys - a[1]) - (b[1] - a[1]) * (xs - a[0])) / area
+        u = 1 - v - w
+        depth = u * a[2] + v * b[2] + w * c[2]
+        seen = (np.minimum(np.minimum(u, v), w) >= -1e-6) & (depth < out.depth)
+        out.triangle[seen] = index
+        out.depth[seen] = depth[seen]
+        out.weights[seen] = np.stack([v, w], axis=-1)[seen]
+    return out
