@@ -1,1 +1,1 @@
-"""Pipelines: one file a task."""
+"""Pipelines: one file a task, each taking ready components and returning a small output."""

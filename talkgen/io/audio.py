@@ -193,7 +193,9 @@ def open_speech(path: str | os.PathLike[str]) -> SpeechFile:
     seconds = count / rate if rate else 0.0
     if is_cut(path) or stated - seconds > max(0.25, 0.02 * stated):
         lasts = f" and should last {stated:.1f} s" if stated > seconds else ""
-        raise MediaError(f"{name} is cut short: it ends after {seconds:.1f} s{lasts}; copy it again")
+        raise MediaError(
+            f"{name} is cut short: it ends after {seconds:.1f} s{lasts}; copy it again"
+        )
     if 0 < seconds - stated < 0.1 and stated:
         count = round(stated * rate)  # the last packet's padding is no sound
     check_sound(name, seconds, peak)

@@ -51,9 +51,12 @@ def _mp3_is_cut(stream: BinaryIO, size: int) -> bool:
     """Compare the byte count of a Xing or Info header with what follows it."""
     stream.seek(0)
     head = stream.read(10)
-    start = 0
+    start = tag = 0
     if head[:3] == b"ID3" and len(head) == 10:
-        start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0)))
+        start = 10
+        for byte in head[6:]:  # seven bits a byte
+            tag = (tag << 7) | (byte & 0x7F)
+        start += tag
     stream.seek(start)
     frame = stream.read(256)
     place = max(frame.find(b"Xing"), frame.find(b"Info"))

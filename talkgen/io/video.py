@@ -144,7 +144,9 @@ def _upright(picture: Any) -> ImageArray:
 def frame_rate(fps: float) -> Fraction:
     """Return a frame rate as a fraction, the broadcast ones (24000/1001, ...) exactly."""
     if not (math.isfinite(fps) and 1.0 <= fps <= MAX_FPS):
-        raise InputError(f"`fps` is {fps:g}, a rate from 1 to {MAX_FPS:g} frames a second is needed")
+        raise InputError(
+            f"`fps` is {fps:g}, a rate from 1 to {MAX_FPS:g} frames a second is needed"
+        )
     for base in (24, 30, 48, 60, 120):
         if abs(fps - base * 1000 / 1001) < 5e-3:
             return Fraction(base * 1000, 1001)

@@ -151,9 +151,7 @@ class _Mp4:
         self.count = 0
         self.samples = 0
         self.odd = (size[1] % 2, size[0] % 2)
-        self.container = av.open(
-            str(part), "w", format="mp4", options={"movflags": "faststart"}
-        )
+        self.container = av.open(str(part), "w", format="mp4", options={"movflags": "faststart"})
         self.video: Any = self.container.add_stream("libx264", rate=rate)
         self.video.width, self.video.height = size[0] + self.odd[1], size[1] + self.odd[0]
         self.video.pix_fmt = "yuv420p"

@@ -1,0 +1,63 @@
+"""From a picture to the face that is to move."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from talkgen.errors import InputError, NoFaceError
+from talkgen.io.image import as_image
+from talkgen.protocols import FaceAnalyzer
+from talkgen.types import Face, Portrait
+
+MIN_FACE_PX = 48
+"""Longer side of the face box under which a face has too few pixels to be animated."""
+
+log = logging.getLogger("talkgen")
+
+
+def load_portrait(analyzer: FaceAnalyzer, picture: Any, *, face: int | None = None) -> Portrait:
+    """Return the portrait of a picture (a path, a Pillow image, an array or a `Portrait`).
+
+    face : which face, counted from 1, largest first; None takes the largest
+    Raises NoFaceError when there is none or when it is smaller than 48 px.
+    """
+    if isinstance(picture, Portrait):
+        check_size(picture.face)
+        return picture
+    image = as_image(picture)
+    faces = analyzer.analyze(image)
+    height, width = image.shape[:2]
+    if not faces:
+        raise NoFaceError(
+            f"no face found in the picture ({width} x {height} pixels); "
+            "give one in which a face is seen from the front or half from the side"
+        )
+    return Portrait(image, choose_face(faces, face))
+
+
+def choose_face(faces: Sequence[Face], number: int | None) -> Face:
+    """Return face `number` (from 1) of those found, largest first; say which of several."""
+    if number is not None and not 1 <= number <= len(faces):
+        count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
+        raise InputError(f"`face` is {number}, but the picture shows {count}; count from 1")
+    face = faces[(number or 1) - 1]
+    if number is None and len(faces) > 1:
+        x, y = ((face.box[:2] + face.box[2:]) / 2).round().astype(int).tolist()
+        log.warning(
+            "%d faces found; the largest, %.0f px at (%d, %d), is taken "
+            "(`--face N` chooses, largest first)",
+            len(faces), face.size, x, y,
+        )  # fmt: skip
+    check_size(face)
+    return face
+
+
+def check_size(face: Face) -> None:
+    """Raise NoFaceError for a face with too few pixels."""
+    if face.size < MIN_FACE_PX:
+        raise NoFaceError(
+            f"the face is {face.size:.0f} px, at least {MIN_FACE_PX} px are needed; "
+            "give a larger or closer picture"
+        )

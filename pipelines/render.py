@@ -1,0 +1,92 @@
+"""A portrait moves as a motion file says: the second half of the chain."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Self
+
+from talkgen.io.audio import as_speech
+from talkgen.motion.export import read_motion
+from talkgen.motion.resample import resample
+from talkgen.motion.retarget import Retargeter
+from talkgen.pipelines.output import TalkOutput
+from talkgen.pipelines.portrait import load_portrait
+from talkgen.pipelines.talk import check_inputs
+from talkgen.protocols import FaceAnalyzer
+from talkgen.types import Identity, ImageArray, Motion
+
+log = logging.getLogger("talkgen")
+
+
+class RenderPipeline:
+    """Draws portraits under given motion. analyzer : finds the face; renderer : draws it"""
+
+    def __init__(self, analyzer: FaceAnalyzer, renderer: Any) -> None:
+        self.analyzer = analyzer
+        self.renderer = renderer
+
+    @classmethod
+    def from_pretrained(cls, *, backend: str = "embedded", head: str = "head") -> Self:
+        """Return the pipeline with the shipped checkpoints, or another head by name or folder."""
+        from talkgen.face.analyzer import FaceAnalyzer as Analyzer
+        from talkgen.render.mesh import MeshRenderer
+
+        return cls(Analyzer.from_pretrained(backend), MeshRenderer.from_pretrained(head))
+
+    def __call__(
+        self,
+        portrait: Any,
+        motion: Motion | str | os.PathLike[str],
+        *,
+        speech: Any = None,
+        size: int | None = None,
+        fps: float | None = None,
+        face: int | None = None,
+    ) -> TalkOutput:
+        """Return the video, not yet drawn.
+
+        motion : a `Motion`, or the path of a .npz or .csv file
+        speech : sound to go with it, or None
+        fps : frames a second; None keeps the motion's own
+
+        Where the portrait is a frame of the clip that the motion was tracked in, its head takes
+        the clip's own shape, so that the clip comes back as it was.
+        """
+        check_inputs(size=size, fps=fps)
+        whole = motion if isinstance(motion, Motion) else read_motion(motion)
+        sound = None if speech is None else as_speech(speech)
+        picture = load_portrait(self.analyzer, portrait, face=face)
+        ready = self.renderer.prepare(picture, size=size)
+        if "identity" in whole.extra and picture.identity is None:
+            retargeter = Retargeter(
+                self.renderer.head, ready.fit, ready.frame_size, ready.landmarks
+            )
+            if retargeter.matching_frame(whole) is not None:
+                own = Identity(whole.extra["identity"])
+                ready = self.renderer.prepare(replace(picture, identity=own), size=size)
+        if fps is not None and fps != whole.fps:
+            whole = resample(whole, fps)
+        if sound is not None and abs(sound.seconds - whole.seconds) > 1.0 / whole.fps:
+            log.warning(
+                "the motion lasts %.2f s, the speech %.2f s; both are kept as they are",
+                whole.seconds, sound.seconds,
+            )  # fmt: skip
+
+        def draw(parts: Iterator[Motion]) -> Iterator[ImageArray]:
+            if whole.space == "camera":  # its rest is that of the whole track
+                yield from self.renderer.render(ready, whole)
+                return
+            for part in parts:
+                yield from self.renderer.render(ready, part)
+
+        return TalkOutput(
+            chunks=lambda: iter([whole]),
+            draw=draw,
+            size=ready.frame_size,
+            fps=whole.fps,
+            num_frames=len(whole),
+            speech=sound,
+        )

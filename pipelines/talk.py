@@ -1,0 +1,141 @@
+"""A portrait and speech become a talking video.
+
+>>> from talkgen import TalkPipeline                                    # doctest: +SKIP
+>>> TalkPipeline.from_pretrained()("portrait.jpg", "speech.wav").save("out.mp4")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, Protocol, Self
+
+from talkgen.errors import InputError
+from talkgen.io.audio import Speech, as_speech
+from talkgen.io.video import frame_rate
+from talkgen.motion.resample import num_frames, resample_chunks
+from talkgen.pipelines.output import TalkOutput
+from talkgen.pipelines.portrait import load_portrait
+from talkgen.protocols import FaceAnalyzer
+from talkgen.types import ENGINE_FPS, ENGINE_RATE, FloatArray, ImageArray, Motion
+
+MIN_SIZE, MAX_SIZE = 64, 8192
+"""Longer side of the frames in pixels."""
+
+
+class MotionStream(Protocol):
+    """What makes motion of speech, block by block."""
+
+    def stream(
+        self,
+        chunks: Iterator[FloatArray],
+        rate: int,
+        *,
+        seed: int = 0,
+        still: bool = False,
+        pose_scale: float = 1.0,
+        expression_scale: float = 1.0,
+    ) -> Iterator[Motion]:
+        """Yield consecutive chunks of "portrait" motion."""
+
+
+def check_inputs(
+    *, size: int | None = None, fps: float | None = None, seed: int = 0,
+    pose_scale: float = 1.0, expression_scale: float = 1.0,
+) -> None:  # fmt: skip
+    """Raise InputError for an option that is out of its range."""
+    if size is not None and not MIN_SIZE <= size <= MAX_SIZE:
+        raise InputError(f"`size` is {size}, {MIN_SIZE} to {MAX_SIZE} pixels are possible")
+    if fps is not None:
+        frame_rate(fps)
+    if not 0 <= seed < 2**63:
+        raise InputError(f"`seed` is {seed}, a whole number from 0 to 2**63 - 1 is needed")
+    for name, value in (("pose_scale", pose_scale), ("expression_scale", expression_scale)):
+        if not (math.isfinite(value) and 0 <= value <= 4):
+            raise InputError(f"`{name}` is {value:g}, a number from 0 to 4 is needed")
+
+
+def motion_chunks(
+    generator: MotionStream, speech: Speech, fps: float, **options: Any
+) -> Iterator[Motion]:
+    """Yield the motion of a speech at `fps`, exactly `round(seconds * fps)` frames in all."""
+    made = generator.stream(speech.blocks(ENGINE_RATE), ENGINE_RATE, **options)
+    return resample_chunks(made, fps, num_frames(speech.seconds, fps))
+
+
+class TalkPipeline:
+    """Makes talking videos of ready components.
+
+    analyzer : finds the face; generator : speech to motion; renderer : draws the portrait
+    """
+
+    def __init__(self, analyzer: FaceAnalyzer, generator: MotionStream, renderer: Any) -> None:
+        self.analyzer = analyzer
+        self.generator = generator
+        self.renderer = renderer
+
+    @classmethod
+    def from_pretrained(
+        cls, *, backend: str = "embedded", motion: str = "motion", head: str = "head"
+    ) -> Self:
+        """Return the pipeline with the shipped checkpoints, or others by name or folder.
+
+        backend : "embedded" or "mediapipe", what finds and reads the face
+        """
+        from talkgen.face.analyzer import FaceAnalyzer as Analyzer
+        from talkgen.motion.generator import MotionGenerator
+        from talkgen.render.mesh import MeshRenderer
+
+        return cls(
+            Analyzer.from_pretrained(backend),
+            MotionGenerator.from_pretrained(motion),
+            MeshRenderer.from_pretrained(head),
+        )
+
+    def __call__(
+        self,
+        portrait: Any,
+        speech: Any,
+        *,
+        size: int | None = None,
+        fps: float = ENGINE_FPS,
+        seed: int = 0,
+        still: bool = False,
+        pose_scale: float = 1.0,
+        expression_scale: float = 1.0,
+        face: int | None = None,
+    ) -> TalkOutput:
+        """Return the talking video, not yet drawn.
+
+        portrait : a path, a Pillow image, an (H, W, 3) uint8 RGB array, or a `Portrait`
+        speech : a path of an audio or video file, or an `Audio`
+        size : longer side of the frames in pixels; None keeps the picture's own
+        seed : same seed, same motion
+        still : keep the head still; pose_scale, expression_scale : more or less movement (1)
+        face : which face, counted from 1, largest first; None takes the largest
+        """
+        check_inputs(
+            size=size, fps=fps, seed=seed,
+            pose_scale=pose_scale, expression_scale=expression_scale,
+        )  # fmt: skip
+        sound = as_speech(speech)
+        ready = self.renderer.prepare(load_portrait(self.analyzer, portrait, face=face), size=size)
+
+        def chunks() -> Iterator[Motion]:
+            return motion_chunks(
+                self.generator, sound, fps, seed=seed, still=still,
+                pose_scale=pose_scale, expression_scale=expression_scale,
+            )  # fmt: skip
+
+        def draw(parts: Iterator[Motion]) -> Iterator[ImageArray]:
+            for part in parts:
+                yield from self.renderer.render(ready, part)
+
+        return TalkOutput(
+            chunks=chunks,
+            draw=draw,
+            size=ready.frame_size,
+            fps=fps,
+            num_frames=num_frames(sound.seconds, fps),
+            speech=sound,
+        )

@@ -1,0 +1,174 @@
+"""A picture or a video becomes motion: landmarks, the network's scores, and the fitted head."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from talkgen.errors import InputError, NoFaceError
+from talkgen.io.image import as_image, is_image
+from talkgen.pipelines.portrait import choose_face
+from talkgen.pipelines.talk import check_inputs
+from talkgen.protocols import FaceAnalyzer
+from talkgen.types import ENGINE_FPS, Face, FloatArray, ImageArray, Motion
+
+SAME_PLACE = 0.7
+"""Distance of two face centres, in face sizes, under which they are one face in two frames."""
+
+log = logging.getLogger("talkgen")
+
+
+class TrackPipeline:
+    """Reads motion off pictures and videos. analyzer : finds faces; head : the head model"""
+
+    def __init__(self, analyzer: FaceAnalyzer, head: Any) -> None:
+        self.analyzer = analyzer
+        self.head = head
+
+    @classmethod
+    def from_pretrained(cls, *, backend: str = "embedded", head: str = "head") -> Self:
+        """Return the pipeline with the shipped checkpoints, or another head by name or folder."""
+        from talkgen.face.analyzer import FaceAnalyzer as Analyzer
+        from talkgen.face.head import HeadModel
+
+        return cls(Analyzer.from_pretrained(backend), HeadModel.from_pretrained(head))
+
+    def __call__(
+        self,
+        source: Any,
+        *,
+        fps: float | None = None,
+        face: int | None = None,
+        on_start: Callable[[int], object] | None = None,
+        on_frame: Callable[[], object] | None = None,
+    ) -> Motion:
+        """Return the motion of one face in the "camera" space.
+
+        source : a path of an image or a video, a Pillow image, an array, or an iterable of frames
+        fps : frames a second to read the video at; None: its own (an iterable: 25)
+        face : which face, counted from 1, largest first in the first frame that shows any
+        on_start, on_frame : called with the number of frames, and after each, for a progress bar
+
+        `extra` holds `landmarks` (T, 478, 3) px, `scores` (T, 52) and `identity` (S,). Frames
+        without the face are filled in between their neighbours.
+        """
+        check_inputs(fps=fps)
+        frames, rate, count = _frames(source, fps)
+        if on_start is not None:
+            on_start(count)
+        sizes: list[tuple[int, int]] = []
+
+        def noted() -> Iterator[ImageArray]:
+            for frame in frames:
+                sizes.append((frame.shape[1], frame.shape[0]))
+                yield frame
+
+        track: list[Face | None] = []
+        follow = _Follower(face)
+        for faces in self.analyzer.track(noted()):
+            track.append(follow.pick(faces))
+            if on_frame is not None:
+                on_frame()
+        return self._motion(track, rate, sizes[0] if sizes else (0, 0))
+
+    def _motion(self, track: list[Face | None], fps: float, size: tuple[int, int]) -> Motion:
+        from talkgen.face.fit import fit_clip, to_camera
+
+        seen = [index for index, face in enumerate(track) if face is not None]
+        if not seen:
+            raise NoFaceError(
+                f"no face found in any of {len(track)} frames; "
+                "give a picture or a video in which a face is seen from the front"
+            )
+        if len(seen) < len(track):
+            log.warning(
+                "%d of %d frames do not show the face; their motion is filled in",
+                len(track) - len(seen), len(track),
+            )  # fmt: skip
+        found = [face for face in track if face is not None]
+        landmarks = _filled(np.stack([face.landmarks for face in found]), seen, len(track))
+        scores = _filled(np.stack([face.scores for face in found]), seen, len(track))
+        identity, fits = fit_clip(self.head, landmarks)
+        return Motion(
+            blendshapes=np.stack([fit.weights for fit in fits]),
+            rotation=np.stack([fit.rotation for fit in fits]),
+            translation=np.stack([to_camera(fit, self.head, size) for fit in fits]),
+            fps=fps,
+            space="camera",
+            frame_size=size,
+            extra={"landmarks": landmarks, "scores": scores, "identity": np.asarray(identity)},
+        )
+
+
+class _Follower:
+    """Keeps to one face of those that each frame shows."""
+
+    def __init__(self, number: int | None) -> None:
+        self._number = number
+        self._last: Face | None = None
+
+    def pick(self, faces: list[Face]) -> Face | None:
+        """Return the followed face in this frame, None where it is not seen."""
+        if not faces:
+            return None
+        if self._last is None:
+            chosen = choose_face(sorted(faces, key=lambda f: -f.size), self._number)
+        else:
+            near = [(_distance(face, self._last), face) for face in faces]
+            step, chosen = min(near, key=lambda pair: pair[0])
+            if step > SAME_PLACE and len(faces) > 1:
+                return None  # hidden: another one must not take its place
+            if chosen.size < 16:
+                return None
+        self._last = chosen
+        return chosen
+
+
+def _distance(one: Face, other: Face) -> float:
+    """Return the distance of two faces' centres over the larger face's size."""
+    centres = [(face.box[:2] + face.box[2:]) / 2 for face in (one, other)]
+    return float(np.linalg.norm(centres[0] - centres[1]) / max(one.size, other.size, 1.0))
+
+
+def _filled(values: FloatArray, seen: list[int], count: int) -> FloatArray:
+    """Return (count, ...) values: those of the frames `seen`, linear in between, held outside."""
+    if len(seen) == count:
+        return values
+    place = np.interp(np.arange(count), seen, np.arange(len(seen)))
+    low = np.floor(place).astype(int)
+    high = np.minimum(low + 1, len(seen) - 1)
+    share = (place - low).reshape(-1, *[1] * (values.ndim - 1)).astype(np.float32)
+    mixed: FloatArray = values[low] * (1 - share) + values[high] * share
+    return mixed
+
+
+def _frames(source: Any, fps: float | None) -> tuple[Iterable[ImageArray], float, int]:
+    """Return the frames of a source, their rate, and how many are expected (0: unknown)."""
+    if isinstance(source, str | Path):
+        path = Path(source)
+        if path.is_file() and not is_image(path):
+            from talkgen.errors import MediaError
+            from talkgen.io.video import open_video
+
+            try:
+                video = open_video(path)
+            except MediaError as error:
+                if "no audio or video" in str(error):
+                    raise MediaError(
+                        f"{str(path)!r} is neither an image nor a video that can be read"
+                    ) from error
+                raise
+            rate = fps or video.fps
+            return video.frames(fps), rate, max(1, round(video.seconds * rate))
+        return [as_image(path)], fps or ENGINE_FPS, 1
+    if hasattr(source, "getbands") or isinstance(source, np.ndarray):
+        return [as_image(source)], fps or ENGINE_FPS, 1
+    if isinstance(source, Iterable):
+        return source, fps or ENGINE_FPS, 0
+    raise InputError(
+        f"`source` is a {type(source).__name__}, a path, a picture or frames are needed"
+    )

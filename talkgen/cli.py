@@ -1,0 +1,426 @@
+"""The `talkgen` commands: each parses, builds, runs; the work is in the pipelines.
+
+Exit codes: 0 done, 1 a defect of talkgen, 2 bad input (one line on standard error), 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+import talkgen
+from talkgen.errors import InputError, TalkgenError
+
+NAME = "talkgen"
+EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPT, EXIT_TERMINATED = 1, 2, 130, 143
+
+app = typer.Typer(
+    name=NAME,
+    help="A portrait and speech become a talking video, on a laptop's CPU.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Backend(str, Enum):
+    """What finds and reads faces."""
+
+    embedded = "embedded"
+    mediapipe = "mediapipe"
+
+
+# Options that several commands share; the defaults stand in the commands' signatures.
+PortraitArg = Annotated[Path, typer.Argument(metavar="PORTRAIT", help="Picture of a face.")]
+SpeechArg = Annotated[
+    Path, typer.Argument(metavar="SPEECH", help="Audio, or a video with a sound track.")
+]
+VideoOut = Annotated[Path, typer.Option("-o", "--output", metavar="OUT.mp4", help="The video.")]
+MotionOut = Annotated[
+    Path, typer.Option("-o", "--output", metavar="FILE", help="Motion file, .npz or .csv.")
+]
+Size = Annotated[
+    str,
+    typer.Option(metavar="source|N", help="Longer side of the video in pixels, or the picture's."),
+]
+Fps = Annotated[float, typer.Option(help="Frames a second.")]
+OwnFps = Annotated[float | None, typer.Option(help="Frames a second; the input's own if left out.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same motion.")]
+Still = Annotated[bool, typer.Option("--still", help="Keep the head still.")]
+PoseScale = Annotated[float, typer.Option(help="More (2) or less (0.5) head movement.")]
+ExpressionScale = Annotated[float, typer.Option(help="More or less movement of the face.")]
+FaceNumber = Annotated[
+    int | None,
+    typer.Option(
+        "--face", metavar="N", help="Which face, from 1, largest first; else the largest."
+    ),
+]
+BackendOption = Annotated[Backend, typer.Option(help="What finds and reads the face.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"{NAME} {talkgen.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """A portrait and speech become a talking video, on a laptop's CPU."""
+
+
+@app.command(epilog="Example: talkgen talk portrait.jpg speech.wav -o out.mp4")
+def talk(
+    portrait: PortraitArg,
+    speech: SpeechArg,
+    output: VideoOut,
+    size: Size = "source",
+    fps: Fps = 25.0,
+    seed: Seed = 0,
+    still: Still = False,
+    pose_scale: PoseScale = 1.0,
+    expression_scale: ExpressionScale = 1.0,
+    motion_out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the motion too, .npz or .csv."),
+    ] = None,
+    face: FaceNumber = None,
+    backend: BackendOption = Backend.embedded,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Make PORTRAIT speak SPEECH in a video."""
+    with _reported(quiet, debug) as say:
+        from talkgen.io.output import check_output
+        from talkgen.motion.export import SUFFIXES, write_motion
+        from talkgen.pipelines.output import VIDEO_SUFFIXES
+        from talkgen.pipelines.talk import TalkPipeline, check_inputs
+
+        pixels = _pixels(size)
+        check_inputs(
+            size=pixels, fps=fps, seed=seed,
+            pose_scale=pose_scale, expression_scale=expression_scale,
+        )  # fmt: skip
+        check_output(output, VIDEO_SUFFIXES, inputs=[portrait, speech])
+        if motion_out is not None:
+            check_output(motion_out, SUFFIXES, inputs=[portrait, speech, output])
+        image, sound = _read_picture(portrait), _read_speech(speech)
+        say.stage("loading the models")
+        pipeline = TalkPipeline.from_pretrained(backend=backend.value)
+        say.stage("finding the face")
+        video = pipeline(
+            image, sound, size=pixels, fps=fps, seed=seed, still=still,
+            pose_scale=pose_scale, expression_scale=expression_scale, face=face,
+        )  # fmt: skip
+        _draw(video, output, say)
+        if motion_out is not None:
+            write_motion(video.motion, motion_out)
+            say.done(motion_out)
+
+
+@app.command(epilog="Example: talkgen motion speech.wav -o motion.csv")
+def motion(
+    speech: SpeechArg,
+    output: MotionOut,
+    fps: Fps = 25.0,
+    seed: Seed = 0,
+    still: Still = False,
+    pose_scale: PoseScale = 1.0,
+    expression_scale: ExpressionScale = 1.0,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Turn SPEECH into a motion file for `render`, Blender or Unreal."""
+    with _reported(quiet, debug) as say:
+        from talkgen.io.output import check_output
+        from talkgen.motion.chunks import joined
+        from talkgen.motion.export import SUFFIXES, write_motion
+        from talkgen.motion.resample import num_frames
+        from talkgen.pipelines.talk import check_inputs, motion_chunks
+
+        check_inputs(fps=fps, seed=seed, pose_scale=pose_scale, expression_scale=expression_scale)
+        check_output(output, SUFFIXES, inputs=[speech])
+        sound = _read_speech(speech)
+        say.stage("loading the model")
+        from talkgen.motion.generator import MotionGenerator
+
+        chunks = motion_chunks(
+            MotionGenerator.from_pretrained("motion"), sound, fps, seed=seed, still=still,
+            pose_scale=pose_scale, expression_scale=expression_scale,
+        )  # fmt: skip
+        with say.counted("making motion", num_frames(sound.seconds, fps)) as step:
+            parts = []
+            for chunk in chunks:
+                parts.append(chunk)
+                step(len(chunk))
+        write_motion(joined(parts), output)
+        say.done(output)
+
+
+@app.command(epilog="Example: talkgen render portrait.jpg motion.csv -o out.mp4 --audio speech.wav")
+def render(
+    portrait: PortraitArg,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Motion file, .npz or .csv.")],
+    output: VideoOut,
+    audio: Annotated[
+        Path | None, typer.Option(metavar="SPEECH", help="Sound to go with the video.")
+    ] = None,
+    size: Size = "source",
+    fps: OwnFps = None,
+    face: FaceNumber = None,
+    backend: BackendOption = Backend.embedded,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Make PORTRAIT move as a motion FILE says."""
+    with _reported(quiet, debug) as say:
+        from talkgen.io.output import check_output
+        from talkgen.motion.export import read_motion
+        from talkgen.pipelines.output import VIDEO_SUFFIXES
+        from talkgen.pipelines.render import RenderPipeline
+        from talkgen.pipelines.talk import check_inputs
+
+        pixels = _pixels(size)
+        check_inputs(size=pixels, fps=fps)
+        check_output(output, VIDEO_SUFFIXES, inputs=[portrait, file])
+        image, moves = _read_picture(portrait), read_motion(file)
+        sound = None if audio is None else _read_speech(audio)
+        say.stage("loading the models")
+        pipeline = RenderPipeline.from_pretrained(backend=backend.value)
+        say.stage("finding the face")
+        _draw(pipeline(image, moves, speech=sound, size=pixels, fps=fps, face=face), output, say)
+
+
+@app.command(epilog="Example: talkgen track clip.mp4 -o motion.npz")
+def track(
+    source: Annotated[Path, typer.Argument(metavar="IMAGE|VIDEO", help="What shows the face.")],
+    output: MotionOut,
+    fps: OwnFps = None,
+    face: FaceNumber = None,
+    backend: BackendOption = Backend.embedded,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Read the motion of a face off a picture or a video."""
+    with _reported(quiet, debug) as say:
+        from talkgen.io.output import check_output
+        from talkgen.motion.export import SUFFIXES, write_motion
+        from talkgen.pipelines.talk import check_inputs
+        from talkgen.pipelines.track import TrackPipeline
+
+        check_inputs(fps=fps)
+        check_output(output, SUFFIXES, inputs=[source])
+        _must_exist(source)
+        say.stage("loading the models")
+        pipeline = TrackPipeline.from_pretrained(backend=backend.value)
+        with say.counted("reading the face", 0) as step:
+            moves = pipeline(
+                source, fps=fps, face=face, on_start=say.expect, on_frame=lambda: step(1)
+            )
+        write_motion(moves, output)
+        say.done(output)
+
+
+@app.command()
+def models(
+    debug: Debug = False,
+) -> None:
+    """List the checkpoints that talkgen ships."""
+    with _reported(False, debug):
+        from talkgen.doctor import models_table
+
+        _print(models_table())
+
+
+@app.command()
+def doctor(
+    debug: Debug = False,
+) -> None:
+    """Show versions, devices and checkpoints, what is missing and how to get it."""
+    with _reported(False, debug):
+        from talkgen.doctor import doctor_report
+
+        table, healthy = doctor_report()
+        _print(table)
+        if not healthy:
+            raise typer.Exit(EXIT_DEFECT)
+
+
+def _print(text: Any) -> None:
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 240).print(text)
+
+
+def _pixels(size: str) -> int | None:
+    """Return the longer side that `--size` asks for, None for the source's own."""
+    if size == "source":
+        return None
+    if not size.isascii() or not size.isdigit():
+        raise InputError(f"`--size` is {size!r}, 'source' or a number of pixels is needed")
+    return int(size)
+
+
+def _must_exist(path: Path) -> None:
+    if not path.exists():
+        raise InputError(f"no such file: {str(path)!r}")
+
+
+def _read_picture(path: Path) -> Any:
+    from talkgen.io.image import read_image
+
+    return read_image(path)
+
+
+def _read_speech(path: Path) -> Any:
+    from talkgen.io.audio import open_speech
+
+    return open_speech(path)
+
+
+def _draw(video: Any, output: Path, say: _Say) -> None:
+    start = time.monotonic()
+    with say.counted("drawing", video.num_frames) as step:
+        video.save(output, on_frame=lambda: step(1))
+    took = max(time.monotonic() - start, 1e-9)
+    say.done(output, f"{video.num_frames} frames, {video.num_frames / took:.0f} a second")
+
+
+class _Say:
+    """Progress on standard error: a bar on a terminal, plain lines elsewhere, or nothing."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.lively = not quiet and sys.stderr.isatty()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def stage(self, text: str) -> None:
+        """Name what is being done now."""
+        if not self.quiet:
+            print(f"{NAME}: {text}", file=sys.stderr, flush=True)
+
+    def done(self, path: Path, note: str = "") -> None:
+        """Name what was written."""
+        if not self.quiet:
+            print(f"{NAME}: wrote {path}{f' ({note})' if note else ''}", file=sys.stderr)
+
+    def expect(self, total: int) -> None:
+        """Set how many steps the running count has."""
+        if self._bar is not None:
+            self._bar.update(self._task, total=total or None)
+
+    @contextmanager
+    def counted(self, text: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Give a function to call with the number of steps just done."""
+        if not self.lively:
+            self.stage(f"{text}, {total} frames" if total else text)
+            yield lambda _: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        with Progress("{task.description}", *columns, console=console, transient=True) as bar:
+            self._bar, self._task = bar, bar.add_task(text, total=total or None)
+            yield lambda count: bar.advance(self._task, count)
+            self._bar = None
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which unwinds like Ctrl-C so that nothing half-written stays."""
+
+
+@contextmanager
+def _reported(quiet: bool, debug: bool) -> Iterator[_Say]:
+    """Run a command's body; every error leaves as one line and the right exit code."""
+    _listen()
+    try:
+        yield _Say(quiet)
+    except TalkgenError as error:
+        _fail(str(error), error.exit_code, debug)
+    except _Terminated:
+        _fail("stopped; nothing was written", EXIT_TERMINATED, debug)
+    except KeyboardInterrupt:
+        _fail("interrupted; nothing was written", EXIT_INTERRUPT, debug)
+    except MemoryError:
+        _fail("out of memory; try a smaller --size", EXIT_INPUT, debug)
+    except (typer.Exit, typer.Abort, SystemExit):
+        raise
+    except Exception as error:  # a defect: say so in one line, the traceback on request
+        kind = type(error).__name__
+        _fail(f"unexpected {kind}: {error}; --debug shows where", EXIT_DEFECT, debug)
+
+
+def _fail(message: str, code: int, debug: bool) -> NoReturn:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    print(f"{NAME}: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    raise typer.Exit(code)
+
+
+def _listen() -> None:
+    """Send warnings of the library to standard error as one line each; heed SIGTERM."""
+    log = logging.getLogger("talkgen")
+    if not any(isinstance(handler, _Lines) for handler in log.handlers):
+        log.addHandler(_Lines())
+        log.propagate = False
+
+    def stop(*_: object) -> None:
+        raise _Terminated
+
+    try:
+        signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread
+        return
+
+
+class _Lines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        level = record.levelname.lower()
+        print(f"{NAME}: {level}: {record.getMessage()}", file=sys.stderr, flush=True)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line; wrong usage is one line too."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(arguments, prog_name=NAME, standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        print(f"{NAME}: error: interrupted; nothing was written", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPT)
+    except Exception as error:
+        usage = getattr(error, "format_message", None)  # click's, or the click inside typer
+        if usage is None:
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(usage())
+            sys.exit(EXIT_INPUT)
+        context = getattr(error, "ctx", None)
+        where = f" (see `{context.command_path} --help`)" if context else ""
+        text = " ".join(usage().split()).rstrip(".")
+        print(f"{NAME}: error: {text}{where}", file=sys.stderr)
+        sys.exit(EXIT_INPUT)
+    sys.exit(code if isinstance(code, int) else 0)
