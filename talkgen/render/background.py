@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from talkgen.render.inpaint import push_pull
+
 NODES_PER_EYE_DISTANCE = 9.0
 """Grid nodes along one inter-ocular distance."""
 
@@ -37,10 +39,12 @@ NECK_BELOW_CM = 4.0
 TORSO_SHARE = 0.5
 """Share of the head's translation that the torso makes."""
 
-BACK_DEPTH_CM = 1.0
-"""Depth of hair and ears away from the mesh, in the head frame."""
+BACK_DEPTH_CM = 0.5
+BACK_RING = 0.25
+"""Depth of hair and ears in the head frame, reached this many head radii outside the ellipse."""
 
 NEIGHBOURS = 6
+PULL_SMOOTHING = 2.0  # nodes
 EXPRESSION_REACH_CM = 2.2
 """How far from the mesh its change of expression pulls the picture along."""
 
@@ -55,6 +59,7 @@ def smoothstep(low: float, high: float, value: NDArray[np.float32]) -> NDArray[n
 class Relief:
     """The relief of one portrait.
 
+    grid : rows and columns of the nodes
     nodes : (G, 2) float32, pixels of the source
     faces : (F, 3) int32
     camera : (G, 3) float32, cm, the nodes in the source camera's frame, about the head's origin
@@ -63,6 +68,7 @@ class Relief:
     neighbours, pull : (G, K) int32, float32, mesh vertices whose expression moves a node
     """
 
+    grid: tuple[int, int]
     nodes: NDArray[np.float32]
     faces: NDArray[np.int32]
     camera: NDArray[np.float32]
@@ -97,6 +103,9 @@ class Relief:
         reach = RUBBER + RUBBER_PER_CM * max(0.0, largest - FREE_MOVE_CM)
         hold = 1.0 - smoothstep(0.0, min(reach, MAX_RUBBER), self.ring)
         pulled = np.einsum("gk,gkc->gc", self.pull, expression[self.neighbours])
+        pulled = cv2.GaussianBlur(
+            pulled.reshape(*self.grid, 2), (0, 0), PULL_SMOOTHING, borderType=cv2.BORDER_REPLICATE
+        ).reshape(-1, 2)
         offset = hold[:, None] * (offset + pulled)
         moved = np.empty((len(self.nodes), 3), np.float32)
         moved[:, :2] = self.nodes + offset
@@ -109,6 +118,7 @@ def build_relief(
     size: tuple[int, int],
     mesh: NDArray[np.float32],
     depth: NDArray[np.float32],
+    sure: NDArray[np.float32],
     depth_origin: tuple[int, int],
     chin: NDArray[np.float32],
     up: NDArray[np.float32],
@@ -121,6 +131,7 @@ def build_relief(
     size : (height, width) of the picture
     mesh : (V, 2) float32, pixels, the visible mesh vertices whose expression pulls the picture
     depth : (h, w) float32, pixels (camera depth times scale), of the mesh, infinite where it is not
+    sure : (h, w) float32 in [0, 1], where that depth is the face's
     depth_origin : (x, y) of its corner in the picture
     chin : (2,) pixels; up : (2,) unit vector towards the crown in the picture
     """
@@ -148,35 +159,37 @@ def build_relief(
     ring = np.maximum(radius - 1.0, 0.0).astype(np.float32)
     head = 1.0 - smoothstep(-NECK_ABOVE_CM, NECK_BELOW_CM, below)
 
-    z = _extended_depth(nodes.reshape(ny, nx, 2), depth, depth_origin, scale)
+    grid = nodes.reshape(ny, nx, 2)
+    z = _extended_depth(grid, ring.reshape(ny, nx), depth, sure, depth_origin, scale)
     camera = np.column_stack([(nodes - translation) / scale, z.reshape(-1)]).astype(np.float32)
     neighbours, pull = _pull(nodes, mesh, scale)
-    return Relief(nodes, faces, camera, ring, head, neighbours, pull)
+    return Relief((ny, nx), nodes, faces, camera, ring, head, neighbours, pull)
 
 
 def _extended_depth(
     nodes: NDArray[np.float32],
+    ring: NDArray[np.float32],
     depth: NDArray[np.float32],
+    sure: NDArray[np.float32],
     origin: tuple[int, int],
     scale: float,
 ) -> NDArray[np.float32]:
-    """Return the depth of the mesh at the nodes in cm, continued smoothly where it is not."""
-    known = np.isfinite(depth)
-    flat = np.where(known, np.minimum(depth / scale, BACK_DEPTH_CM), 0.0).astype(np.float32)
+    """Return the depth of the face at the nodes in cm, continued like a membrane around it."""
+    flat = np.where(sure > 0.0, np.minimum(depth / scale, BACK_DEPTH_CM), 0.0).astype(np.float32)
     x = nodes[..., 0] - np.float32(origin[0])
     y = nodes[..., 1] - np.float32(origin[1])
     options = {"interpolation": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_CONSTANT}
-    mass = cv2.remap(known.astype(np.float32), x, y, borderValue=0.0, **options)
-    z = cv2.remap(flat, x, y, borderValue=0.0, **options)
-    total, weight = z.copy(), mass.copy()
-    for sigma in (1.0, 2.0, 4.0, 8.0):
-        share = 0.02**sigma if sigma > 1 else 0.1
-        total += share * cv2.GaussianBlur(z, (0, 0), sigma)
-        weight += share * cv2.GaussianBlur(mass, (0, 0), sigma)
-    away = 1e-9
-    filled = (total + away * BACK_DEPTH_CM) / (weight + away)
-    smooth = cv2.GaussianBlur(filled, (0, 0), 1.5)
-    return np.where(mass > 0.99, filled, smooth).astype(np.float32)
+    mass = cv2.remap(sure.astype(np.float32), x, y, borderValue=0.0, **options)
+    z = cv2.remap(flat * sure, x, y, borderValue=0.0, **options)
+    inside = mass > 0.98
+    around = (ring > BACK_RING) & ~inside
+    value = np.where(inside, z / np.maximum(mass, 1e-6), BACK_DEPTH_CM).astype(np.float32)
+    known = (inside | around).astype(np.float32)
+    filled = push_pull(value[..., None], known)[..., 0]
+    for _ in range(60):  # relaxed towards the surface of least bending between the two
+        blurred = cv2.blur(filled, (3, 3), borderType=cv2.BORDER_REPLICATE)
+        filled = np.where(known > 0, value, blurred).astype(np.float32)
+    return cv2.GaussianBlur(filled, (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)
 
 
 def _pull(

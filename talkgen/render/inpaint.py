@@ -35,9 +35,9 @@ def push_pull(
     half = ((width + 1) // 2, (height + 1) // 2)
     mass = cv2.resize(known, half, interpolation=cv2.INTER_AREA)
     mean = cv2.resize(image * known[..., None], half, interpolation=cv2.INTER_AREA)
-    mean = mean / np.maximum(mass, 1e-6)[..., None]
+    mean = mean.reshape(*mass.shape, -1) / np.maximum(mass, 1e-6)[..., None]
     coarse = push_pull(mean, np.minimum(mass * 2.0, 1.0))
-    fine = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    fine = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(image.shape)
     return image * known[..., None] + fine * (1.0 - known[..., None])
 
 

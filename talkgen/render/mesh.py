@@ -38,8 +38,14 @@ from talkgen.render.interior import (
 from talkgen.render.lift import lifted_residual
 from talkgen.render.mouth import mouth_parts
 from talkgen.render.pose import limited, project, rotation_matrix
-from talkgen.render.raster import Fragments, rasterize
-from talkgen.render.texture import edge_opacity, lip_places, seen_vertices, vertex_normals
+from talkgen.render.raster import Fragments, interpolate, rasterize
+from talkgen.render.texture import (
+    edge_opacity,
+    facing_sign,
+    lip_places,
+    seen_vertices,
+    toward_viewer,
+)
 from talkgen.types import MOTION_CHANNELS, Face, ImageArray, Motion, Portrait
 
 SKIN_PARTS = ("skin", "lips")
@@ -147,7 +153,6 @@ class PreparedPortrait:
     facing: float
     places: NDArray[np.float32]
     opacity: NDArray[np.float32]
-    normals: NDArray[np.float32]
     relief: Relief
     eyes: dict[str, Eye]
     layers: EyeLayers
@@ -223,7 +228,8 @@ class PreparedPortrait:
             facing=self.facing, threads=self.threads,
         )  # fmt: skip
         # Where the surface turns away, the relief behind it takes over.
-        away = np.clip(-(self.normals @ turn[2]) / 0.30, 0.0, 1.0)
+        toward = toward_viewer(points, self.skin_faces, self.head.weld, self.facing)
+        away = np.clip(toward / 0.30, 0.0, 1.0)
         values = np.column_stack([self.places, self.opacity * away]).astype(np.float32)
         places = source_map(
             sheet, sheet_faces, self.relief.nodes, skin, self.skin_faces, values,
@@ -396,33 +402,33 @@ def prepare(
     inner_vertices = np.setdiff1d(inner_vertices, np.unique(skin_faces))
     lift = (np.column_stack([planar, np.zeros(len(planar))]) @ turn).astype(np.float32)
     lift[inner_vertices] = 0.0
+    shifted = head.landmarks(plain + lift) - head.landmarks(plain)
+    for side in SIDES:  # the eyeball moves along with its lids
+        ring = shifted[list(UPPER_LID[side] + LOWER_LID[side])].mean(axis=0)
+        lift[np.unique(_faces_of(head, EYE_PARTS[side]))] = ring
     source = plain + lift
 
     points = project(source, turn, scale, translation)
-    corners = points[skin_faces, :2]
-    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
-    # The face is nearer than the back of the head: its triangles tell which sign faces us.
-    front = points[skin_faces, 2].mean(axis=1) < np.median(points[np.unique(skin_faces), 2])
-    facing = float(np.sign(area[front].sum()))
+    facing = facing_sign(points, skin_faces)
     seen, fragments, corner = seen_vertices(points, skin_faces, facing, 0.12 * scale)
-    normals = vertex_normals(source, skin_faces)
-    if float((normals @ turn[2])[np.unique(skin_faces[front])].sum()) > 0:
-        normals = -normals
-    toward = -(normals @ turn[2])
-    opacity = edge_opacity(points, marks, interocular)
-    opacity *= np.clip((toward - 0.05) / 0.25, 0.0, 1.0) if False else 1.0
+    toward = toward_viewer(points, skin_faces, head.weld, facing)
+    opacity = edge_opacity(points, source, toward, marks, interocular)
 
     ring = head.landmarks(source)[list(INNER_LIPS)]
     mouth_center = marks[list(INNER_LIPS)].mean(axis=0)
-    places = lip_places(points[:, :2], source, skin_faces, seen & (toward > 0.0), ring, mouth_center, scale)
+    places = lip_places(
+        points[:, :2], source, skin_faces, head.weld, seen & (toward > 0.0), ring, mouth_center,
+        scale,
+    )  # fmt: skip
 
     up = -turn[:2, 1] / np.linalg.norm(turn[:2, 1])
     shown = np.unique(skin_faces)
     shown = shown[seen[shown] & (opacity[shown] > 0.2)]
+    solid = np.where(fragments.triangle >= 0, 1.0, 0.0).astype(np.float32)[..., None]
+    interpolate(fragments, skin_faces, (opacity * (toward > 0.25))[:, None].astype(np.float32), solid)
     relief = build_relief(
-        image.shape[:2], points[shown, :2], fragments.depth, corner, marks[152], up, scale,
-        translation, interocular,
+        image.shape[:2], points[shown, :2], fragments.depth, (solid[..., 0] > 0.6) * np.float32(1.0),
+        corner, marks[152], up, scale, translation, interocular,
     )  # fmt: skip
     relief = replace(relief, neighbours=shown[relief.neighbours].astype(np.int32))
 
@@ -451,7 +457,7 @@ def prepare(
     return PreparedPortrait(
         image=image, landmarks=landmarks, fit=fit, head=head, threads=threads,
         interocular=interocular, neutral=neutral, lift=lift, source=source, source_rotation=turn,
-        skin_faces=skin_faces, facing=facing, places=places, opacity=opacity, normals=normals,
+        skin_faces=skin_faces, facing=facing, places=places, opacity=opacity,
         relief=relief, eyes=eyes, layers=layers, shut_places=shut_places, interior=interior,
         jaw_vertices=_jaw_vertices(head), mouth_shift=mouth_shift,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from talkgen.render.background import smoothstep
 from talkgen.render.interior import INNER_LIPS
+from talkgen.render.compiled import kernel
 from talkgen.render.raster import Fragments, rasterize
 
 FACE_OVAL = (
@@ -21,21 +22,55 @@ EDGE_INSIDE = 0.05
 EDGE_OUTSIDE = 0.10
 """The mesh fades into the relief behind it over this band about the face oval, in eye distances."""
 
+BACK_FADE_CM = (-6.0, -2.5)
+"""Depths in the head frame between which the mesh fades towards the back."""
+
 LIP_REACH_CM = 1.6
 """Hidden vertices this near to the inner lips take the lips' own skin."""
 
 
-def vertex_normals(
-    vertices: NDArray[np.float32], faces: NDArray[np.int32]
+@kernel
+def _accumulate(points, faces, out):  # type: ignore[no-untyped-def]
+    for v in range(out.shape[0]):
+        out[v, 0] = out[v, 1] = out[v, 2] = 0.0
+    for f in range(faces.shape[0]):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ux, uy, uz = (
+            points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
+        )
+        wx, wy, wz = (
+            points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
+        )
+        nx, ny, nz = uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
+        for v in (a, b, c):
+            out[v, 0] += nx
+            out[v, 1] += ny
+            out[v, 2] += nz
+
+
+def facing_sign(points: NDArray[np.float32], faces: NDArray[np.int32]) -> float:
+    """Return the sign of the area that triangles facing the viewer have in the picture."""
+    a, b, c = (points[faces[:, k]] for k in range(3))
+    u, w = b[:, :2] - a[:, :2], c[:, :2] - a[:, :2]
+    area = u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]
+    depth = a[:, 2] + b[:, 2] + c[:, 2]
+    nearest = depth < np.percentile(depth, 20)  # the front of the face faces us
+    return float(np.sign(area[nearest].sum()))
+
+
+def toward_viewer(
+    points: NDArray[np.float32], faces: NDArray[np.int32], weld: NDArray[np.int32], facing: float
 ) -> NDArray[np.float32]:
-    """Return (V, 3) unit normals; vertices without faces get zeros."""
-    corners = vertices[faces]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros((len(vertices), 3), np.float64)
-    for k in range(3):
-        np.add.at(normals, faces[:, k], across)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return (normals / np.maximum(length, 1e-12)).astype(np.float32)
+    """Return (V,) the cosine between each vertex normal and the direction to the viewer.
+
+    points : (V, 3) pixels and depth; weld : (V,) first vertex of those that share a place
+    facing : sign of the area of triangles that face the viewer
+    """
+    normals = np.empty((len(points), 3), np.float32)
+    _accumulate(points, weld[faces], normals)
+    length = np.sqrt(np.einsum("vk,vk->v", normals, normals))
+    cosine = facing * normals[:, 2] / np.maximum(length, 1e-9)
+    return cosine[weld].astype(np.float32)
 
 
 def seen_vertices(
@@ -66,21 +101,36 @@ def seen_vertices(
 
 
 def edge_opacity(
-    points: NDArray[np.float32], landmarks: NDArray[np.float32], interocular: float
+    points: NDArray[np.float32],
+    vertices: NDArray[np.float32],
+    toward: NDArray[np.float32],
+    landmarks: NDArray[np.float32],
+    interocular: float,
 ) -> NDArray[np.float32]:
-    """Return (V,) 1 well inside the face oval of (478, 2) landmarks, 0 outside it."""
+    """Return (V,) 1 where the mesh is drawn, 0 where the relief behind it shows.
+
+    It fades over the rim of the face oval, towards the back of the head (fragments behind jaw and
+    ear), and, near the rim, where the surface turns away from the camera.
+
+    points : (V, 3) pixels; vertices : (V, 3) cm; toward : (V,) cosine to the viewer
+    """
     oval = landmarks[list(FACE_OVAL)].astype(np.float32)
     distance = np.array(
         [cv2.pointPolygonTest(oval, (float(x), float(y)), True) for x, y in points[:, :2]],
         np.float32,
     )
-    return smoothstep(-EDGE_OUTSIDE, EDGE_INSIDE, distance / interocular)
+    distance /= interocular
+    rim = smoothstep(-EDGE_OUTSIDE, EDGE_INSIDE, distance)
+    deep = 1.0 - smoothstep(*BACK_FADE_CM, vertices[:, 2])
+    facing = np.maximum(smoothstep(0.05, 0.4, toward), smoothstep(0.15, 0.3, distance))
+    return (rim * deep * facing).astype(np.float32)
 
 
 def lip_places(
     places: NDArray[np.float32],
     vertices: NDArray[np.float32],
     faces: NDArray[np.int32],
+    weld: NDArray[np.int32],
     seen: NDArray[np.bool_],
     ring: NDArray[np.float32],
     mouth_center: NDArray[np.float32],
@@ -95,11 +145,13 @@ def lip_places(
         np.linalg.norm(vertices[:, None] - ring[None], axis=2).min(axis=1) < LIP_REACH_CM
     )
     near = near[np.isin(near, faces)]
+    near = np.unique(weld[near])
     hidden, shown = near[~seen[near]], near[seen[near]]
     if len(hidden) == 0 or len(shown) == 0:
         return out
     local = np.full(len(vertices), -1)
     local[near] = np.arange(len(near))
+    faces = weld[faces]
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     edges = edges[(local[edges] >= 0).all(axis=1)]
     length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
@@ -116,9 +168,9 @@ def lip_places(
         outwards = np.array([0.25 * outwards[0], outwards[1]])
         outwards = outwards / max(float(np.linalg.norm(outwards)), 1e-6)
         out[vertex] = places[edge] + outwards * min(float(distance[row]), 0.5) * 0.8 * scale
-    return out
+    return np.where((weld == np.arange(len(weld)))[:, None], out, out[weld])
 
 
 __all__ = [
-    "FACE_OVAL", "INNER_LIPS", "edge_opacity", "lip_places", "seen_vertices", "vertex_normals",
+    "FACE_OVAL", "INNER_LIPS", "edge_opacity", "facing_sign", "lip_places", "seen_vertices", "toward_viewer",
 ]  # fmt: skip
