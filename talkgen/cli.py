@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -35,7 +35,7 @@ app = typer.Typer(
 )
 
 
-class Backend(str, Enum):
+class Backend(StrEnum):
     """What finds and reads faces."""
 
     embedded = "embedded"

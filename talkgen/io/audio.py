@@ -38,9 +38,13 @@ BLOCK = 16_384  # samples
 class Speech(Protocol):
     """Sound that can be read again and again from its start."""
 
-    rate: int
-    layout: str
-    num_samples: int
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
+
+    @property
+    def layout(self) -> str:
+        """FFmpeg's name of the channel layout, such as "mono" or "5.1"."""
 
     @property
     def seconds(self) -> float:
@@ -180,7 +184,8 @@ def open_speech(path: str | os.PathLike[str]) -> SpeechFile:
     """
     path = Path(path)
     name = repr(str(path))
-    rate, layout, channels = 0, "", ()
+    rate, layout = 0, ""
+    channels: tuple[str, ...] = ()
     count, peak = 0, 0.0
     stated = 0.0
     for info, block in _decoded(path):

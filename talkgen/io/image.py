@@ -118,6 +118,7 @@ def _managed(picture: Any) -> Any:
     from PIL import ImageCms
 
     try:
+        source: Any
         if profile := picture.info.get("icc_profile"):
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         elif picture.mode == "LAB":

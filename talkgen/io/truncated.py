@@ -65,5 +65,5 @@ def _mp3_is_cut(stream: BinaryIO, size: int) -> bool:
     flags, first, second = struct.unpack(">III", frame[place + 4 : place + 16])
     if not flags & 2:  # no byte count
         return False
-    stated = second if flags & 1 else first
+    stated = int(second if flags & 1 else first)
     return start + stated > size + 256  # a closing tag may be counted

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from talkgen.errors import InputError
@@ -162,13 +163,13 @@ def to_live_link(rotation: FloatArray) -> FloatArray:
     if not len(rotation):
         return np.zeros((0, 3), dtype=np.float32)
     turned = Rotation.from_euler("xyz", rotation).as_euler("YXZ")
-    return (turned * (1.0, -1.0, -1.0)).astype(np.float32)
+    return np.asarray(turned * (1.0, -1.0, -1.0), dtype=np.float32)
 
 
 def from_live_link(angles: FloatArray) -> FloatArray:
     """Return (T, 3) pitch, yaw, roll of (T, 3) Live Link yaw, pitch, roll; radians."""
     turned = Rotation.from_euler("YXZ", np.asarray(angles) * (1.0, -1.0, -1.0))
-    return turned.as_euler("xyz").astype(np.float32)
+    return np.asarray(turned.as_euler("xyz"), dtype=np.float32)
 
 
 def _eye_angles(weights: Mapping[str, FloatArray]) -> FloatArray:
@@ -222,14 +223,14 @@ def _read_csv(path: Path) -> Motion:
         raise InputError("is no text file with comma-separated values") from error
     if len(rows) < 2:
         raise InputError("holds no frames")
-    place = {name.strip().lower(): column for column, name in enumerate(rows[0])}
+    column_of = {name.strip().lower(): column for column, name in enumerate(rows[0])}
     wanted = ("Timecode", *CSV_SHAPES, *_HEAD)
-    missing = [name for name in wanted if name.lower() not in place]
+    missing = [name for name in wanted if name.lower() not in column_of]
     if missing:
         raise InputError(f"lacks the column {', '.join(missing[:4])}{' ...' * (len(missing) > 4)}")
-    camera = all(name.lower() in place for name in _PLACE)
+    camera = all(name.lower() in column_of for name in _PLACE)
     names = (*MOTION_CHANNELS, *_HEAD, *(_PLACE if camera else ()))
-    columns = [place[name.lower()] for name in names]
+    columns = [column_of[name.lower()] for name in names]
     values = np.empty((len(rows) - 1, len(names)), dtype=np.float64)
     for index, row in enumerate(rows[1:]):
         try:
@@ -241,18 +242,19 @@ def _read_csv(path: Path) -> Motion:
         if not np.isfinite(values[index]).all():
             bad = names[int(np.argmin(np.isfinite(values[index])))]
             raise InputError(f"line {index + 2} holds NaN or an infinite value in {bad}")
-    fps, values = _even(_timecodes([row[place["timecode"]] for row in rows[1:]]), values)
+    fps, values = _even(_timecodes([row[column_of["timecode"]] for row in rows[1:]]), values)
     count = len(MOTION_CHANNELS)
+    place = values[:, count + 3 :] if camera else np.zeros((len(values), 3))
     return Motion(
         blendshapes=values[:, :count],
         rotation=from_live_link(values[:, count : count + 3]),
-        translation=values[:, count + 3 :] if camera else np.zeros((len(values), 3)),
+        translation=np.asarray(place, dtype=np.float32),
         fps=fps,
         space="camera" if camera else "portrait",
     )
 
 
-def _timecodes(texts: list[str]) -> FloatArray:
+def _timecodes(texts: list[str]) -> NDArray[np.float64]:
     """Return (T,) seconds of timecodes; the rate at which they count is the next one above them."""
     fields = []
     for index, text in enumerate(texts):
@@ -264,10 +266,10 @@ def _timecodes(texts: list[str]) -> FloatArray:
     highest = parts[:, 3].max()
     least = ENGINE_FPS if len({tuple(row[:3]) for row in fields}) == 1 else 0  # under a second
     rate = next((r for r in _RATES if r > highest and r >= least), highest + 1)
-    return parts @ np.asarray([3600.0, 60.0, 1.0, 1.0 / rate])
+    return np.asarray(parts @ np.asarray([3600.0, 60.0, 1.0, 1.0 / rate]))
 
 
-def _even(times: FloatArray, values: Any) -> tuple[float, Any]:
+def _even(times: NDArray[np.float64], values: Any) -> tuple[float, Any]:
     """Return the frame rate and the values at even times; rows that were dropped are filled in."""
     if len(times) == 1:
         return ENGINE_FPS, values

@@ -1,0 +1,72 @@
+# make demo   set up .venv and make a talking video of the bundled example
+# make test   set up .venv for development and run every check
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := demo
+.PHONY: demo test lint clean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# Debian has python3.11; any later Python 3 will do.
+PYTHON ?= $(firstword $(foreach name,python3.11 python3 python3.12 python3.13,$(shell \
+	command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	2>/dev/null && echo $(name))))
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
+DEMO := demo.mp4
+
+demo: $(VENV)/.run-ready
+	$(VENV)/bin/talkgen talk examples/portrait.jpg examples/speech.flac -o $(DEMO)
+	echo "The talking video is at $(CURDIR)/$(DEMO)"
+
+test: $(VENV)/.test-ready
+	$(MAKE) --no-print-directory lint
+	$(PY) -m pytest
+	$(VENV)/bin/talkgen doctor
+	$(VENV)/bin/talkgen talk examples/portrait.jpg examples/speech.flac -o $(VENV)/check.mp4
+	echo "All checks passed."
+
+lint: $(VENV)/.test-ready
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+# A virtual environment with pip. Debian splits both off; what can be had without root is used.
+$(PY):
+	if [ -z "$(PYTHON)" ]; then
+		echo "talkgen needs Python 3.11 or newer: apt-get install python3 python3-venv" >&2; exit 1
+	fi
+	$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 && exit 0
+	rm -rf $(VENV)
+	if $(PYTHON) -m venv --without-pip $(VENV) 2>/dev/null \
+		&& $(PYTHON) -m pip --python $(PY) install -q pip 2>/dev/null; then exit 0; fi
+	rm -rf $(VENV)
+	$(PYTHON) -m virtualenv -q $(VENV) 2>/dev/null && exit 0
+	echo "No virtual environment can be made: apt-get install python3-venv" >&2
+	exit 1
+
+# torch first: its CPU build where the registry has it, the standard one elsewhere.
+$(VENV)/.torch-ready: constraints.txt constraints-cpu.txt | $(PY)
+	echo "Installing torch (CPU build) ..."
+	$(PIP) install -q -c constraints-cpu.txt torch 2>/dev/null || {
+		echo "No CPU-only torch here; installing the standard build."
+		$(PIP) install -q -c constraints.txt torch
+	}
+	touch $@
+
+$(VENV)/.run-ready: pyproject.toml $(VENV)/.torch-ready
+	echo "Installing talkgen ..."
+	$(PIP) install -q -c constraints.txt -e .
+	touch $@
+
+# mediapipe goes in without its own list: it would replace the headless OpenCV by one that needs a
+# display's libraries. Tests that use it skip with a reason where it does not load.
+$(VENV)/.test-ready: $(VENV)/.run-ready
+	echo "Installing the tools for tests ..."
+	$(PIP) install -q -c constraints.txt -e '.[dev]'
+	$(PIP) install -q -c constraints.txt absl-py flatbuffers matplotlib || true
+	$(PIP) install -q -c constraints.txt --no-deps mediapipe || echo "No mediapipe here; its tests skip."
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist *.egg-info
