@@ -2,7 +2,7 @@
 
     python scripts/prepare_faces.py --out FOLDER [--data ../shared] [--limit N]
 
-Writes crops.npy, pictures.npy, faces.npz and mirror.npy (about 3 GB) in some ten minutes on a core.
+Writes crops.npy, pictures.npy and faces.npz (about 3 GB) in some ten minutes on a core.
 Needs the package mediapipe and `models/face_landmarker.task` in the data folder.
 """
 

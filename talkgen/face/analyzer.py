@@ -29,8 +29,11 @@ class FaceBackend(Protocol):
     def find(self, image: ImageArray) -> list[Region]:
         """Return a region about the landmarks of each face."""
 
-    def read(self, image: ImageArray, region: Region) -> Face | None:
-        """Return the face at a region (where it was found or last seen), None if it is gone."""
+    def read(self, image: ImageArray, region: Region, *, rough: bool = False) -> Face | None:
+        """Return the face at a region (where it was found or last seen), None if it is gone.
+
+        rough : the reading only serves to cut the crop of the next one
+        """
 
 
 def check_image(image: Any) -> ImageArray:
@@ -106,7 +109,7 @@ class FaceAnalyzer:
         regions = sorted(self.backend.find(image), key=lambda r: -r.size)
         faces = []
         for region in regions[: self.max_faces]:
-            first = self.backend.read(image, region)
+            first = self.backend.read(image, region, rough=True)
             if first is None:
                 continue
             face = self.backend.read(image, region_of(first.landmarks))

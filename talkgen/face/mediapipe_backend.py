@@ -179,8 +179,9 @@ class MediaPipeBackend:
         kept = distinct([box_of(p) for p in found], [1.0] * len(found), 0.4)
         return [region_of(found[i]) for i in kept]
 
-    def read(self, image: ImageArray, region: Region) -> Face | None:
+    def read(self, image: ImageArray, region: Region, *, rough: bool = False) -> Face | None:
         """Return the face at `region`, read on an upright crop; None when it is not there."""
+        del rough  # the task knows one way of reading
         crop, matrix = cut(image, region.scaled(CROP_MARGIN), CROP_SIDE)
         faces = self._detect(self._single, crop)
         if not faces:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from talkgen.face.points import LEFT_LIDS, LIPS_INNER, LIPS_OUTER, RIGHT_LIDS
 from talkgen.types import FloatArray, ImageArray
 
 EYE_OUTER = (33, 263)
@@ -53,6 +54,19 @@ def region_of(landmarks: FloatArray, *, margin: float = 1.0) -> Region:
     low, high = turned.min(0), turned.max(0)
     centre = (low + high) / 2 @ axes
     return Region(float(centre[0]), float(centre[1]), float((high - low).max()) * margin, roll)
+
+
+DETAIL_POINTS = {"mouth": LIPS_OUTER + LIPS_INNER, "right": RIGHT_LIDS, "left": LEFT_LIDS}
+
+
+def detail_region(landmarks: FloatArray, part: str, margin: float) -> Region:
+    """Return the square about a part of a face, `margin` times the extent of the whole.
+
+    part : "mouth", "right" or "left" (the subject's eyes)
+    """
+    whole = region_of(landmarks)
+    x, y = np.asarray(landmarks)[list(DETAIL_POINTS[part]), :2].mean(0)
+    return Region(float(x), float(y), whole.size * margin, whole.roll)
 
 
 def crop_matrix(region: Region, side: int) -> FloatArray:
@@ -128,7 +142,7 @@ def overlap(one: FloatArray, other: FloatArray) -> float:
 
 
 def distinct(boxes: Sequence[FloatArray], scores: Sequence[float], limit: float) -> list[int]:
-    """Return the indices that stay when of any two boxes overlapping by `limit` the better stays."""
+    """Return the indices that stay: of two boxes overlapping by `limit` the better."""
     kept: list[int] = []
     for index in sorted(range(len(boxes)), key=lambda i: -scores[i]):
         if all(overlap(boxes[index], boxes[other]) < limit for other in kept):

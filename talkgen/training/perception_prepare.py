@@ -7,6 +7,7 @@ read each face plainly and mirrored, averages the two, and writes memory-mapped 
 from __future__ import annotations
 
 import csv
+import itertools
 import logging
 import zlib
 from collections import defaultdict
@@ -20,8 +21,9 @@ import numpy as np
 
 from talkgen.face.analyzer import FaceAnalyzer
 from talkgen.face.mediapipe_backend import MediaPipeBackend
-from talkgen.face.region import box_of, cut, region_of
-from talkgen.types import MOTION_CHANNELS, FloatArray, ImageArray
+from talkgen.face.points import MIRROR, MIRROR_CHANNELS
+from talkgen.face.region import Region, cut, region_of
+from talkgen.types import FloatArray, ImageArray
 
 log = logging.getLogger(__name__)
 
@@ -81,57 +83,30 @@ def frames(data: Path, per_person: int, step: int) -> Iterator[Sample]:
                         yield Sample(image, f"clips/{person}", "clips", counter % (3 * stride) == 0)
 
 
-def mirror_points(pairs: list[tuple[FloatArray, FloatArray]]) -> Any:
-    """Return the (478,) permutation of a mirrored face from readings of faces and their mirrors.
+def label(backend: MediaPipeBackend, image: ImageArray) -> Any:
+    """Return (landmarks, scores, rotation) of the largest face, None when there is none.
 
-    pairs : landmarks of a face, and of its mirrored picture with x turned back
+    The mean of the plain and the mirrored picture; None too where these two readings differ.
     """
-    cost = np.zeros((478, 478))
-    for plain, back in pairs:
-        size = np.linalg.norm(plain[33, :2] - plain[263, :2])
-        cost += np.linalg.norm(plain[:, None, :2] - back[None, :, :2], axis=2) / size
-    order = cost.argmin(1)
-    if not (order[order] == np.arange(478)).all():
-        raise RuntimeError("the mirrored landmarks do not pair up; give more faces")
-    return order
-
-
-MIRROR_CHANNELS = np.array(
-    [
-        MOTION_CHANNELS.index(
-            name.replace("Left", "~").replace("Right", "Left").replace("~", "Right")
-        )
-        for name in MOTION_CHANNELS
-    ]
-)
-
-
-def label(backend: MediaPipeBackend, image: ImageArray, mirror: Any) -> Any:
-    """Return (landmarks, scores, rotation) of the largest face, None when there is none."""
     faces = FaceAnalyzer(backend).analyze(image)
     if not faces:
         return None
     face = faces[0]
-    landmarks, scores, rotation = face.landmarks, face.scores, face.rotation
-    flipped = np.ascontiguousarray(image[:, ::-1])
-    region = region_of(landmarks)
-    other = backend.read(
-        flipped, type(region)(image.shape[1] - 1 - region.x, region.y, region.size, -region.roll)
-    )
+    region, width = region_of(face.landmarks), image.shape[1]
+    mirrored = Region(width - 1 - region.x, region.y, region.size, -region.roll)
+    other = backend.read(np.ascontiguousarray(image[:, ::-1]), mirrored)
     if other is None:
         return None
-    back = other.landmarks.copy()
-    back[:, 0] = image.shape[1] - 1 - back[:, 0]
-    if mirror is None:
-        return landmarks, back
-    gap = np.linalg.norm(back[mirror, :2] - landmarks[:, :2], axis=1).mean() / face.interocular
-    if gap > 0.06:
-        return None  # the teacher does not agree with itself
+    back = other.landmarks[MIRROR]
+    back[:, 0] = width - 1 - back[:, 0]
+    gap = np.linalg.norm(back[:, :2] - face.landmarks[:, :2], axis=1).mean()
+    if gap > 0.06 * face.interocular:
+        return None
     turned = other.rotation * np.array([1, -1, -1], np.float32)
     return (
-        (landmarks + back[mirror]) / 2,
-        (scores + other.scores[MIRROR_CHANNELS]) / 2,
-        (rotation + turned) / 2,
+        (face.landmarks + back) / 2,
+        (face.scores + other.scores[MIRROR_CHANNELS]) / 2,
+        (face.rotation + turned) / 2,
     )
 
 
@@ -142,65 +117,56 @@ def prepare(
     """Write `crops.npy`, `pictures.npy` and their labels `faces.npz` into `out`."""
     out.mkdir(parents=True, exist_ok=True)
     backend = MediaPipeBackend(model_path)
-    pairs = []
-    for sample in stills(data):
-        if sample.source == "london" and (pair := label(backend, sample.image, None)):
-            pairs.append(pair)
-        if len(pairs) == 60:
-            break
-    mirror = mirror_points(pairs)
-    np.save(out / "mirror.npy", mirror)
     crops, pictures = _Growing(out / "crops.npy"), _Growing(out / "pictures.npy")
     rows: dict[str, list[Any]] = defaultdict(list)
-    seen = 0
-
-    def everything() -> Iterator[Sample]:
-        yield from stills(data)
-        yield from frames(data, per_person, step)
-
-    for sample in everything():
-        seen += 1
-        if limit is not None and seen > limit:
-            break
-        labels = label(backend, sample.image, mirror)
+    everything = itertools.chain(stills(data), frames(data, per_person, step))
+    for seen, sample in enumerate(itertools.islice(everything, limit), start=1):
+        labels = label(backend, sample.image)
         if labels is None:
-            rows["missed"].append(f"{sample.person}")
+            rows["missed"].append(sample.person)
             continue
-        landmarks, scores, rotation = labels
-        region = region_of(landmarks, margin=CROP_MARGIN)
-        crop, matrix = cut(sample.image, region, CROP_SIDE)
-        inverse = cv2.invertAffineTransform(matrix)
-        local = landmarks[:, :2] @ inverse[:, :2].T + inverse[:, 2]
-        depth = landmarks[:, 2:] * (CROP_SIDE / region.size)
-        crops.add(crop)
-        rows["landmarks"].append(np.concatenate([local, depth], 1).astype(np.float32))
-        rows["scores"].append(scores)
-        rows["rotation"].append(rotation - np.array([0, 0, region.roll], np.float32))
-        rows["person"].append(sample.person)
-        rows["held"].append(sample.source != "clips" and held_out(sample.person))
-        rows["pixels"].append(np.linalg.norm(landmarks[33, :2] - landmarks[263, :2]))
+        _add_crop(sample, labels, crops, rows)
         if sample.picture:
-            height, width = sample.image.shape[:2]
-            scale = min(1.0, PICTURE_SIDE / max(height, width))
-            small = cv2.resize(
-                sample.image, (round(width * scale), round(height * scale)),
-                interpolation=cv2.INTER_AREA,
-            )  # fmt: skip
-            canvas = np.zeros((PICTURE_SIDE, PICTURE_SIDE, 3), np.uint8)
-            canvas[: small.shape[0], : small.shape[1]] = small
-            pictures.add(canvas)
-            rows["picture_size"].append(small.shape[:2])
-            scaled = landmarks * scale
-            rows["picture_landmarks"].append(scaled.astype(np.float32))
-            rows["picture_person"].append(sample.person)
-            rows["picture_held"].append(rows["held"][-1])
-            rows["picture_box"].append(box_of(scaled))
+            _add_picture(sample, labels[0], pictures, rows)
         if seen % 500 == 0:
             log.info("%d seen, %d faces, %d missed", seen, crops.count, len(rows["missed"]))
     crops.close()
     pictures.close()
     np.savez(out / "faces.npz", **{k: np.array(v) for k, v in rows.items()})
     log.info("%d faces, %d pictures, %d missed", crops.count, pictures.count, len(rows["missed"]))
+
+
+def _add_crop(sample: Sample, labels: Any, crops: _Growing, rows: dict[str, list[Any]]) -> None:
+    """Keep the upright crop of a face with its labels in crop pixels."""
+    landmarks, scores, rotation = labels
+    region = region_of(landmarks, margin=CROP_MARGIN)
+    crop, matrix = cut(sample.image, region, CROP_SIDE)
+    inverse = cv2.invertAffineTransform(matrix)
+    local = landmarks[:, :2] @ inverse[:, :2].T + inverse[:, 2]
+    depth = landmarks[:, 2:] * (CROP_SIDE / region.size)
+    crops.add(crop)
+    rows["landmarks"].append(np.concatenate([local, depth], 1).astype(np.float32))
+    rows["scores"].append(scores)
+    rows["rotation"].append(rotation - np.array([0, 0, region.roll], np.float32))
+    rows["person"].append(sample.person)
+    rows["held"].append(sample.source != "clips" and held_out(sample.person))
+    rows["pixels"].append(np.linalg.norm(landmarks[33, :2] - landmarks[263, :2]))
+
+
+def _add_picture(
+    sample: Sample, landmarks: FloatArray, pictures: _Growing, rows: dict[str, list[Any]]
+) -> None:
+    """Keep the whole picture, shrunk, with the landmarks in its pixels."""
+    height, width = sample.image.shape[:2]
+    scale = min(1.0, PICTURE_SIDE / max(height, width))
+    size = (round(width * scale), round(height * scale))
+    small = cv2.resize(sample.image, size, interpolation=cv2.INTER_AREA)
+    canvas = np.zeros((PICTURE_SIDE, PICTURE_SIDE, 3), np.uint8)
+    canvas[: small.shape[0], : small.shape[1]] = small
+    pictures.add(canvas)
+    rows["picture_size"].append(small.shape[:2])
+    rows["picture_landmarks"].append((landmarks * scale).astype(np.float32))
+    rows["picture_held"].append(rows["held"][-1])
 
 
 class _Growing:

@@ -1,0 +1,57 @@
+"""Train the embedded face detector.
+
+    python scripts/train_detector.py --faces FOLDER --state FILE.pt [--minutes 25]
+    python scripts/train_detector.py --state FILE.pt --out checkpoints/detector --export
+
+`--faces` is what `scripts/prepare_faces.py` wrote. Stopped on the way it goes on from its state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import os
+from pathlib import Path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--faces", type=Path)
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--export", action="store_true", help="write the state as a checkpoint")
+    parser.add_argument("--out", type=Path, default=Path("checkpoints/detector"))
+    parser.add_argument("--preset", choices=("cpu", "tiny"), default="cpu")
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+    import cv2
+    import torch
+
+    from talkgen.face.detector import DetectorConfig
+    from talkgen.training import perception_detector as training
+
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+    args.state.parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(message)s",
+        handlers=[logging.StreamHandler(), logging.FileHandler(args.state.with_suffix(".log"))],
+    )
+    if args.export:
+        state = torch.load(args.state, weights_only=False)
+        training.averaged(DetectorConfig(), state["average"]).save_pretrained(args.out, half=True)
+        return
+    if args.faces is None:
+        parser.error("--faces is needed to train")
+    recipe = training.PRESETS[args.preset]
+    if args.minutes is not None:
+        recipe = dataclasses.replace(recipe, minutes=args.minutes)
+    training.fit(args.faces, args.state, recipe, seed=args.seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""The embedded face detector: one look at a picture gives the turned squares that hold faces.
+
+A small convolutional network finds face centres on a grid (CenterNet, Zhou et al. 2019) and reads
+at each the size, and the eyes, nose and mouth corners about it. It sees a picture at several sizes,
+so that a face may be 12 pixels of a shrunk picture or all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from talkgen.face.blocks import trunk
+from talkgen.face.landmarks import as_input
+from talkgen.face.region import Region
+from talkgen.modeling import Config, ModelMixin
+from talkgen.types import ImageArray
+
+STRIDE = 8
+"""Pixels of the network's picture to a cell of its grid."""
+KEYPOINTS = ((33, 133), (362, 263), (1,), (61,), (291,))
+"""Landmarks whose mean is a keypoint: right eye, left eye, nose tip, the corners of the mouth."""
+
+
+@dataclass(frozen=True)
+class DetectorConfig(Config):
+    """Sizes of the network and of the pictures that it is shown.
+
+    sides : longer sides of the pictures shown; a picture is never enlarged to reach the larger ones
+    threshold : least score of a face
+    """
+
+    stem: int = 16
+    widths: tuple[int, ...] = (24, 40, 64, 96)
+    depths: tuple[int, ...] = (1, 2, 2, 2)
+    joined: int = 48
+    sides: tuple[int, ...] = (128, 256, 640)
+    threshold: float = 0.5
+
+
+class FaceDetector(ModelMixin, nn.Module):
+    """A picture becomes a grid of face scores, sizes and keypoints."""
+
+    config_class: ClassVar[type[Config]] = DetectorConfig
+
+    def __init__(self, config: DetectorConfig | None = None) -> None:
+        super().__init__()
+        self.config: DetectorConfig = config or DetectorConfig()
+        c = self.config
+        layers = list(trunk(c.stem, c.widths, c.depths))
+        bounds = np.cumsum((3, *c.depths))
+        self.early = nn.Sequential(*layers[: bounds[2]])  # stride 8
+        self.middle = nn.Sequential(*layers[bounds[2] : bounds[3]])  # stride 16
+        self.late = nn.Sequential(*layers[bounds[3] :])  # stride 32
+        self.sides = nn.ModuleList(nn.Conv2d(w, c.joined, 1) for w in c.widths[1:])
+        self.join = nn.Sequential(
+            nn.Conv2d(c.joined, c.joined, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(c.joined),
+            nn.ReLU(inplace=True),
+        )
+        self.score = nn.Conv2d(c.joined, 1, 1)
+        self.shape = nn.Conv2d(c.joined, 3 + 2 * len(KEYPOINTS), 1)
+        nn.init.constant_(self.score.bias, -4.0)  # type: ignore[arg-type]
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Return score logits (B, h, w) and shapes (B, 13, h, w) of pictures (B, 3, H, W).
+
+        H and W are multiples of 32; h and w an eighth of them. A shape is the offset of the centre
+        from the cell (x, y, in cells), the natural logarithm of the side in cells, and the
+        keypoints from the centre in sides.
+        """
+        early = self.early(pictures)
+        middle = self.middle(early)
+        late = self.late(middle)
+        up = nn.functional.interpolate(self.sides[2](late), scale_factor=2.0)
+        up = nn.functional.interpolate(self.sides[1](middle) + up, scale_factor=2.0)
+        grid = self.join(torch.relu(self.sides[0](early) + up))
+        return self.score(grid)[:, 0], self.shape(grid)
+
+    @torch.inference_mode()
+    def find(self, image: ImageArray) -> list[Region]:
+        """Return the regions of the faces of an (H, W, 3) uint8 RGB picture, best first.
+
+        The region is that of all landmarks (`talkgen.face.region.region_of`), read roughly.
+        """
+        regions: list[Region] = []
+        for shown, scale in _sizes(image, self.config.sides):
+            logits, shapes = self(as_input(shown[None]))
+            regions += decode(logits[0], shapes[0], self.config.threshold, scale)
+        return _distinct(regions)
+
+
+def _sizes(image: ImageArray, sides: tuple[int, ...]) -> Iterator[tuple[ImageArray, float]]:
+    """Yield the picture at each size on a canvas of multiples of 32, and its scale."""
+    longer = max(image.shape[:2])
+    shown = 0
+    for side in sides:
+        target = side if side <= 256 else min(side, longer)
+        if target <= 1.25 * shown:
+            continue
+        shown = target
+        scale = target / longer
+        size = [max(1, round(s * scale)) for s in image.shape[1::-1]]
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        small = cv2.resize(image, size, interpolation=how)
+        canvas = np.full((-(-size[1] // 32) * 32, -(-size[0] // 32) * 32, 3), 127, np.uint8)
+        canvas[: size[1], : size[0]] = small
+        yield canvas, scale
+
+
+def decode(logits: Tensor, shapes: Tensor, threshold: float, scale: float) -> list[Region]:
+    """Return the regions at the peaks of one picture's grid, in pixels of the unscaled picture."""
+    scores = torch.sigmoid(logits)
+    peaks = nn.functional.max_pool2d(scores[None, None], 3, 1, 1)[0, 0]
+    rows, columns = torch.nonzero((scores >= threshold) & (scores == peaks), as_tuple=True)
+    regions = []
+    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+        shape = shapes[:, row, column].tolist()
+        side = float(np.exp(np.clip(shape[2], -2.0, 5.0))) * STRIDE
+        x = (column + 0.5 + shape[0]) * STRIDE
+        y = (row + 0.5 + shape[1]) * STRIDE
+        right, left = np.array(shape[3:5]), np.array(shape[5:7])
+        mouth = (np.array(shape[9:11]) + np.array(shape[11:13])) / 2
+        # Up is where the eyes are from the mouth; across is from eye to eye: their mean direction.
+        across, down = left - right, mouth - (left + right) / 2
+        way = across / (np.linalg.norm(across) + 1e-6)
+        way = way + np.array([down[1], -down[0]]) / (np.linalg.norm(down) + 1e-6)
+        roll = float(np.arctan2(way[1], way[0]))
+        score = float(scores[row, column])
+        regions.append(Region((x - 0.5) / scale, (y - 0.5) / scale, side / scale, roll, score))
+    return regions
+
+
+def _distinct(regions: list[Region], limit: float = 0.4) -> list[Region]:
+    """Return the regions without the worse of any two that overlap."""
+    kept: list[Region] = []
+    for region in sorted(regions, key=lambda r: -r.score):
+        if all(_overlap(region, other) < limit for other in kept):
+            kept.append(region)
+    return kept
+
+
+def _overlap(one: Region, other: Region) -> float:
+    """Return intersection over union, or over the smaller where that lies wholly inside."""
+    reach = (one.size + other.size) / 2
+    width = min(one.size, other.size, reach - abs(one.x - other.x))
+    height = min(one.size, other.size, reach - abs(one.y - other.y))
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    smaller = min(one.size, other.size) ** 2
+    return max(shared / (one.size**2 + other.size**2 - shared), 0.7 * shared / smaller)
