@@ -52,6 +52,9 @@ class ClipTracker:
         )
         self._net = vision.FaceLandmarker.create_from_options(options)
 
+    def close(self) -> None:
+        self._net.close()
+
     def _detect(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Landmarks (478, 3) in pixels and scores (52,) of the largest face, or None."""
         found = self._net.detect(
@@ -241,6 +244,7 @@ def main() -> None:
             frames = len(arrays["native_valid"])
             print(f"{name} {number + 1}/{len(rows)} {clip.name}: {frames} frames, {missed} missed",
                   flush=True)
+    tracker.close()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,53 @@
+"""Head-model weights and pose fitted to every cached track, for the training of motion.
+
+    python scripts/fit_tracks.py --cache ../cache [--sets train evaluate]
+
+Reads `CACHE/tracks/SET/CLIP.npz` (prepare_tracks.py), writes `CACHE/fits/SET/CLIP.npz` with `weights`
+(T, 52), `rotation` (T, 3), `identity` (S,) and `error` (T,) in percent of the inter-ocular distance.
+One identity a clip. Finished clips are skipped; `--again` fits them anew (after a change of the head).
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+def main() -> None:
+    from talkgen.face.fit import fit_clip
+    from talkgen.face.head import HeadModel
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cache", type=Path, default=Path("../cache"))
+    parser.add_argument("--sets", nargs="+", default=["train"])
+    parser.add_argument("--again", action="store_true")
+    args = parser.parse_args()
+
+    head = HeadModel.from_pretrained("head")
+    for which in args.sets:
+        out = args.cache / "fits" / which
+        out.mkdir(parents=True, exist_ok=True)
+        for path in sorted((args.cache / "tracks" / which).glob("*.npz")):
+            target = out / path.name
+            if path.name.endswith(".part.npz") or (target.exists() and not args.again):
+                continue
+            began = time.time()
+            identity, fits = fit_clip(head, np.load(path)["landmarks"])
+            part = target.with_suffix(".part.npz")
+            np.savez(
+                part,
+                weights=np.stack([f.weights for f in fits]).astype(np.float32),
+                rotation=np.stack([f.rotation for f in fits]).astype(np.float32),
+                identity=np.asarray(identity, np.float32),
+                error=np.array([f.error for f in fits], np.float32),
+            )
+            part.rename(target)
+            print(f"{path.stem}: {len(fits)} frames, error {np.mean([f.error for f in fits]):.2f} %, "
+                  f"{time.time() - began:.1f} s", flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

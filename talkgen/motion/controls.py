@@ -1,0 +1,40 @@
+"""The controls that speech drives: MOTION_CHANNELS with left and right joined."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkgen.types import MOTION_CHANNELS
+
+_SINGLE = (
+    "jawOpen", "jawForward", "mouthClose", "mouthFunnel", "mouthPucker", "mouthRollLower",
+    "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "browInnerUp",
+)  # fmt: skip
+_PAIRED = (
+    "mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch", "mouthPress", "mouthLowerDown",
+    "mouthUpperUp", "cheekSquint", "noseSneer", "browDown", "browOuterUp",
+)  # fmt: skip
+CONTROLS: tuple[str, ...] = _SINGLE + _PAIRED
+MOUTH_CONTROLS: tuple[int, ...] = tuple(
+    i for i, name in enumerate(CONTROLS) if name.startswith(("jaw", "mouth"))
+)
+BROW_CONTROLS: tuple[int, ...] = tuple(
+    i for i, name in enumerate(CONTROLS) if name.startswith("brow")
+)
+
+
+def _matrix() -> NDArray[np.float32]:
+    out = np.zeros((len(CONTROLS), len(MOTION_CHANNELS)), np.float32)
+    for row, name in enumerate(CONTROLS):
+        names = (name,) if name in _SINGLE else (name + "Left", name + "Right")
+        for channel in names:
+            out[row, MOTION_CHANNELS.index(channel)] = 1.0
+    return out
+
+
+TO_CHANNELS: NDArray[np.float32] = _matrix()
+"""(C, 52): controls @ TO_CHANNELS are channel weights."""
+
+FROM_CHANNELS: NDArray[np.float32] = (TO_CHANNELS / TO_CHANNELS.sum(1, keepdims=True)).T.copy()
+"""(52, C): channel weights @ FROM_CHANNELS are controls (means of left and right)."""

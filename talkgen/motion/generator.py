@@ -1,0 +1,277 @@
+"""Speech to face motion: the one entry for files and for sound that is still arriving.
+
+Sound goes through small streams (resampling, mels, levelling, speech detection); the transformer reads
+windows of it on a fixed grid of `BLOCK` frames with the whole of its context around, and what has memory
+(blinks, gaze, head) steps frame by frame. So `generate` and `stream` give the same motion whatever the
+chunks, and memory does not grow with length.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from talkgen.audio.features import LOUD_BAND, MelLeveler, MelStream, Resampler
+from talkgen.audio.vad import SpeechDetector
+from talkgen.errors import InputError
+from talkgen.face.head import HeadModel
+from talkgen.motion.blink import BlinkProcess, lid_weights
+from talkgen.motion.controls import BROW_CONTROLS, CONTROLS, MOUTH_CONTROLS, TO_CHANNELS
+from talkgen.motion.gaze import GazeProcess, look_weights
+from talkgen.motion.head_motion import LEAD, HeadProcess, find_accents
+from talkgen.motion.mouth import LipGeometry, closure_gate, speech_gate
+from talkgen.motion.transformer import MotionTransformer
+from talkgen.types import ENGINE_FPS, ENGINE_RATE, MOTION_CHANNELS, Audio, Motion
+
+Float32 = NDArray[np.float32]
+
+BLOCK = 25  # motion frames that are made at a time
+BACK, AHEAD = 80, 13  # frames of context: all that the transformer reaches, and the gates
+PER_FRAME = 4  # feature frames a motion frame
+TAIL_S = 0.8  # silence appended, so that the last frames have their look-ahead
+CHUNK_S = 2.0  # pieces in which `generate` feeds a file
+
+
+class MotionGenerator:
+    """Makes face and head motion from speech.
+
+    >>> motion = MotionGenerator.from_pretrained()(audio)      # doctest: +SKIP
+    >>> motion.blendshapes.shape                               # doctest: +SKIP
+    (250, 52)
+    """
+
+    def __init__(self, model: MotionTransformer, head: HeadModel):
+        self.model = model.eval()
+        self.lips = LipGeometry(head)
+
+    @classmethod
+    def from_pretrained(
+        cls, name_or_path: str | os.PathLike[str] = "motion", head: HeadModel | None = None
+    ) -> MotionGenerator:
+        """The generator of a shipped name or a folder; `head` defaults to the shipped one."""
+        model = MotionTransformer.from_pretrained(name_or_path)
+        return cls(model, head if head is not None else HeadModel.from_pretrained("head"))
+
+    def __call__(self, audio: Audio, **options: float) -> Motion:
+        """Same as `generate`."""
+        return self.generate(audio, **options)  # type: ignore[arg-type]
+
+    def generate(
+        self,
+        audio: Audio,
+        *,
+        seed: int = 0,
+        still: bool = False,
+        pose_scale: float = 1.0,
+        expression_scale: float = 1.0,
+    ) -> Motion:
+        """Motion of `round(seconds * 25)` frames in portrait space; same seed, same motion.
+
+        still : no head motion and no glances; the eyes still blink
+        pose_scale : factor on head rotation and translation
+        expression_scale : factor on mouth and brows; closed lips stay closed
+        Raises InputError where the sound is shorter than half a frame (0.02 s).
+        """
+        step = max(1, int(CHUNK_S * audio.rate))
+        chunks = (audio.samples[i : i + step] for i in range(0, len(audio.samples), step))
+        parts = list(
+            self.stream(
+                chunks, audio.rate, seed=seed, still=still, pose_scale=pose_scale,
+                expression_scale=expression_scale,
+            )  # fmt: skip
+        )
+        if not parts:
+            raise InputError(f"`audio` is {audio.seconds:.3f} s long, at least 0.04 s is needed")
+        return Motion(
+            np.concatenate([p.blendshapes for p in parts]),
+            np.concatenate([p.rotation for p in parts]),
+            np.concatenate([p.translation for p in parts]),
+        )
+
+    def stream(
+        self,
+        chunks: Iterable[Float32],
+        rate: int,
+        *,
+        seed: int = 0,
+        still: bool = False,
+        pose_scale: float = 1.0,
+        expression_scale: float = 1.0,
+    ) -> Iterator[Motion]:
+        """Yield Motion pieces (25 frames, the last shorter) while `chunks` of (N,) samples arrive.
+
+        The pieces joined equal what `generate` gives for the joined chunks. A piece is ready when
+        the sound `AHEAD` frames (0.52 s) past its end has arrived.
+        """
+        if rate <= 0:
+            raise InputError(f"`rate` is {rate} Hz, a positive rate is needed")
+        sound = _SoundWindow(rate)
+        finisher = _Finisher(self, seed, still, pose_scale, expression_scale)
+        samples = 0
+        for chunk in chunks:
+            chunk = np.asarray(chunk, np.float32)
+            if not np.isfinite(chunk).all():
+                raise InputError("`chunks` hold NaN or infinite samples; remove them first")
+            samples += len(chunk)
+            sound.push(chunk)
+            while sound.ready():
+                yield finisher.finish(sound.take(), BLOCK)
+        total = int(round(samples / rate * ENGINE_FPS))
+        sound.finish()
+        while finisher.count < total:
+            yield finisher.finish(sound.take(), min(BLOCK, total - finisher.count))
+
+
+class _Window:
+    """Features (4 T, 80), loudness detector (4 T,) and level (4 T,) dB around a block."""
+
+    def __init__(self, features: Float32, loud: NDArray[np.bool_], level: Float32, start: int):
+        self.features, self.loud, self.level, self.start = features, loud, level, start
+
+
+class _SoundWindow:
+    """The last seconds of sound as features, handed out on the block grid."""
+
+    def __init__(self, rate: int):
+        self._resampler, self._mels = Resampler(rate), MelStream()
+        self._leveler, self._detector = MelLeveler(), SpeechDetector()
+        self._features = np.zeros((0, 80), np.float32)
+        self._loud = np.zeros(0, bool)
+        self._level = np.zeros(0, np.float32)
+        self._first = 0  # motion frame at which the buffers begin
+        self._block = 0
+
+    def push(self, chunk: Float32) -> None:
+        self._push(self._resampler.push(chunk))
+
+    def _push(self, samples: Float32) -> None:
+        self._add(self._mels.push(samples))
+
+    def _add(self, power: Float32) -> None:
+        if not len(power):
+            return
+        self._features = np.concatenate([self._features, self._leveler.push(power)])
+        self._loud = np.concatenate([self._loud, self._detector.push(power)])
+        mean = power[:, LOUD_BAND].mean(1)
+        self._level = np.concatenate([self._level, (10 * np.log10(mean + 1e-10)).astype("f4")])
+
+    def finish(self) -> None:
+        """Take in the rest and a tail of silence."""
+        self._push(self._resampler.finish())
+        self._push(np.zeros(int(TAIL_S * ENGINE_RATE), np.float32))
+        self._add(self._mels.finish())
+        self._features = np.concatenate([self._features, self._leveler.finish()])
+
+    def ready(self) -> bool:
+        """Whether the next block has its whole look-ahead."""
+        needed = (self._block + 1) * BLOCK + AHEAD - self._first
+        return len(self._features) >= needed * PER_FRAME
+
+    def take(self) -> tuple[_Window, int]:
+        """The next window and where its block begins in it (motion frames)."""
+        block = self._block * BLOCK
+        start = max(0, block - BACK)
+        stop = block + BLOCK + AHEAD
+        low = (start - self._first) * PER_FRAME
+        high = min((stop - self._first) * PER_FRAME, len(self._features))
+        high = low + (high - low) // PER_FRAME * PER_FRAME
+        window = _Window(self._features[low:high], self._loud[low:high], self._level[low:high], start)
+        self._block += 1
+        keep = max(0, self._block * BLOCK - BACK)
+        drop = (keep - self._first) * PER_FRAME
+        if drop > 0:
+            self._features, self._loud = self._features[drop:], self._loud[drop:]
+            self._level, self._first = self._level[drop:], keep
+        return window, block - start
+
+
+class _Finisher:
+    """Windows to Motion pieces; holds what has memory."""
+
+    def __init__(
+        self, owner: MotionGenerator, seed: int, still: bool, pose: float, expression: float
+    ):
+        self._model, self._lips = owner.model, owner.lips
+        self._still, self._pose, self._expression = still, pose, expression
+        # own generators: a changed process does not shift the draws of the others
+        streams = [np.random.default_rng([seed, number]) for number in range(3)]
+        self._blink, self._gaze = BlinkProcess(streams[0]), GazeProcess(streams[1])
+        self._head = HeadProcess(streams[2])
+        self._voice_db = -30.0
+        self.count = 0
+
+    def finish(self, taken: tuple[_Window, int], frames: int) -> Motion:
+        window, begin = taken
+        with torch.inference_mode():
+            said = self._model(torch.from_numpy(window.features)[None])
+        phones = said.phones[0].exp().numpy()
+        tracked, rule = said.tracked[0].numpy(), said.rule[0].numpy()
+        controls, speech = mouth_motion(
+            self._model, self._lips, tracked, rule, phones, window.loud, self._expression
+        )
+        loud = window.level.reshape(-1, PER_FRAME).max(1)
+        weights = np.zeros((frames, len(MOTION_CHANNELS)), np.float32)
+        turns, shifts = np.zeros((frames, 3), np.float32), np.zeros((frames, 3), np.float32)
+        accents = self._accents(loud)
+        for t in range(frames):
+            at = begin + t
+            speaking = bool(speech[at] > 0.5)
+            accent = at + LEAD < len(accents) and bool(accents[at + LEAD])
+            turn, shift, brow = self._head.step(speaking, accent)
+            scale = 0.0 if self._still else self._pose
+            turns[t], shifts[t] = turn * scale, shift * scale
+            look = self._gaze.step(turns[t])
+            row = controls[at] @ TO_CHANNELS
+            row += brow * self._expression * _BROW_RAISE
+            row += lid_weights(self._blink.step(speaking), MOTION_CHANNELS)
+            if not self._still:
+                row += look_weights(float(look[0]), float(look[1]), MOTION_CHANNELS)
+            weights[t] = row
+        self.count += frames
+        return Motion(np.clip(weights, 0.0, 1.0), turns, shifts)
+
+    def _accents(self, loud_db: Float32) -> NDArray[np.bool_]:
+        """Stressed syllables of a window against the loudest of its last seconds."""
+        return find_accents(loud_db - max(float(np.quantile(loud_db, 0.9)), -60.0))
+
+
+_BROW_RAISE = np.array(
+    [{"browInnerUp": 1.0, "browOuterUpLeft": 0.7, "browOuterUpRight": 0.7}.get(c, 0.0)
+     for c in MOTION_CHANNELS], np.float32,
+)  # fmt: skip
+
+
+def mouth_motion(
+    model: MotionTransformer,
+    lips: LipGeometry,
+    tracked: Float32,
+    rule: Float32,
+    phones: Float32,
+    loud: NDArray[np.bool_],
+    expression_scale: float = 1.0,
+) -> tuple[Float32, Float32]:
+    """(T, C) controls whose lip gap is the wanted one, and the (T,) speech gate.
+
+    tracked, rule : (T, C + 4) of the transformer; phones (2 T, P) posteriors; loud (4 T,) detector
+    """
+    config = model.config
+    count = len(CONTROLS)
+    speech = speech_gate(phones, loud)
+    closed = closure_gate(phones)
+    share = np.asarray(config.rule_share or (0.0,) * count, np.float32)
+    gain = np.asarray(config.control_gain or (1.0,) * count, np.float32)
+    controls = (tracked[:, :count] * (1 - share) + rule[:, :count] * share) * gain
+    gap = tracked[:, count] * config.gap_unit * config.gap_gain
+    gap = np.maximum(gap, 0.0) * closed * speech * expression_scale
+    controls = np.clip(controls, 0.0, 1.0)
+    mouth, brows = list(MOUTH_CONTROLS), list(BROW_CONTROLS)
+    quiet = np.ones(count, np.float32)[None] * speech[:, None]
+    out = np.zeros_like(controls)
+    out[:, mouth] = (controls * quiet)[:, mouth] * expression_scale
+    out = lips.match(np.clip(out, 0.0, 1.0), gap.astype(np.float32))
+    out[:, brows] = np.clip(controls[:, brows] * expression_scale, 0.0, 1.0)
+    return out.astype(np.float32), speech

@@ -1,0 +1,120 @@
+"""Head motion: a slow sway, and nods and raised brows on the stressed syllables.
+
+Sway is a damped spring driven by noise (two of them an axis: posture and talk), whose spread and speed
+are those of the tracked `train` speakers. A stressed syllable is a peak of loudness; some of them
+carry a nod or a raised brow that begins shortly before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+DEGREE = np.pi / 180
+POSTURE_HZ, TALK_HZ = 0.08, 0.45
+POSTURE_STD = np.array([1.3, 1.7, 0.8]) * DEGREE  # pitch, yaw, roll
+TALK_STD = np.array([1.2, 1.1, 0.7]) * DEGREE
+SILENT_SHARE = 0.45  # of the talk sway that stays while nobody speaks
+SHIFT_STD = np.array([0.012, 0.008, 0.008])  # inter-ocular distances, x y z, with the posture
+LIMIT = 11.0 * DEGREE
+
+PEAK_REACH = 5  # frames either side in which an accent is the loudest
+ACCENT_ABOVE_DB = -7.0  # over the speaker's level
+ACCENT_PAUSE = 10  # frames between accents
+NOD_CHANCE, BROW_CHANCE = 0.45, 0.28
+NOD_DEGREES = (0.6, 2.4)
+BROW_RAISE = (0.12, 0.38)
+LEAD = 4  # frames that a nod begins before its syllable's peak
+
+
+def find_accents(loud_db: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(T,) loudness over the speaker's level, 25 a second, to (T,): True at stressed syllables.
+
+    A frame needs PEAK_REACH frames on both sides to be judged.
+    """
+    smooth = np.convolve(np.pad(loud_db, 1, mode="edge"), [0.25, 0.5, 0.25], "valid")
+    out = np.zeros(len(smooth), bool)
+    for t in range(PEAK_REACH, len(smooth) - PEAK_REACH):
+        around = smooth[t - PEAK_REACH : t + PEAK_REACH + 1]
+        if smooth[t] >= ACCENT_ABOVE_DB and smooth[t] >= around.max() and around.min() < smooth[t] - 3:
+            out[t] = True
+    return out
+
+
+@dataclass
+class _Spring:
+    """Three independent damped springs under noise, started in their stationary state."""
+
+    hertz: float
+    std: NDArray[np.float64]
+    rng: np.random.Generator
+    fps: float
+    damping: float = 0.8
+
+    def __post_init__(self) -> None:
+        self._omega = 2 * np.pi * self.hertz
+        self.at = self.rng.normal(0.0, 1.0, 3) * self.std * 0.5
+        self._speed = np.zeros(3)
+        self._drive = self.std * np.sqrt(4 * self.damping * self._omega**3)
+
+    def step(self, share: float) -> NDArray[np.float64]:
+        dt = 1.0 / self.fps
+        noise = self.rng.normal(0.0, 1.0, 3) * self._drive * np.sqrt(dt) * share
+        pull = -(self._omega**2) * self.at - 2 * self.damping * self._omega * self._speed
+        self._speed = self._speed + pull * dt + noise
+        self.at = self.at + self._speed * dt
+        return self.at
+
+
+class HeadProcess:
+    """Rotation, translation and brow raise, frame by frame."""
+
+    def __init__(self, rng: np.random.Generator, fps: float = 25.0):
+        self._rng = rng
+        self._posture = _Spring(POSTURE_HZ, POSTURE_STD, rng, fps)
+        self._talk = _Spring(TALK_HZ, TALK_STD, rng, fps)
+        self._shift = _Spring(POSTURE_HZ * 1.3, SHIFT_STD, rng, fps)
+        self._share = 1.0
+        self._nods = np.zeros((64, 3))  # what events still add to coming frames
+        self._brows = np.zeros(64)
+        self._since = ACCENT_PAUSE
+        self._smooth_turn = np.zeros(3)
+
+    def _accent(self) -> None:
+        """Schedule what a stressed syllable LEAD frames ahead brings."""
+        rng = self._rng
+        if rng.random() < NOD_CHANCE:
+            length = int(rng.integers(9, 16))
+            shape = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
+            size = float(rng.uniform(*NOD_DEGREES)) * DEGREE
+            axis = np.array([1.0, rng.normal(0, 0.35), rng.normal(0, 0.25)])
+            self._nods[:length] += shape[:, None] * size * axis
+        if rng.random() < BROW_CHANCE:
+            length = int(rng.integers(10, 20))
+            shape = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
+            self._brows[:length] += shape * float(rng.uniform(*BROW_RAISE))
+
+    def step(
+        self, speaking: bool, accent: bool
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """(3,) rotation in radians, (3,) translation in inter-ocular distances, brow raise.
+
+        accent : a stressed syllable peaks LEAD frames from now
+        """
+        self._since += 1
+        if accent and self._since >= ACCENT_PAUSE:
+            self._since = 0
+            self._accent()
+        wanted = 1.0 if speaking else SILENT_SHARE
+        self._share += 0.08 * (wanted - self._share)
+        turn = self._posture.step(1.0) + self._talk.step(self._share) + self._nods[0]
+        turn = LIMIT * np.tanh(turn / LIMIT)
+        shift = self._shift.step(1.0).copy()
+        shift[0] -= 0.10 * turn[1]  # the neck carries the joint along a little
+        shift[1] += 0.08 * turn[0]
+        brow = min(float(self._brows[0]), 0.6)
+        self._nods = np.concatenate([self._nods[1:], np.zeros((1, 3))])
+        self._brows = np.append(self._brows[1:], 0.0)
+        return turn, shift, brow

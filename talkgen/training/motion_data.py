@@ -1,0 +1,182 @@
+"""Training examples for the motion transformer, from the caches of the prepare scripts.
+
+A `Track` is a stretch of mel power with its targets; `TrackSampler` cuts crops of one length out of
+many. Real tracks carry the motion fitted to a person, less that person's resting face; synthetic ones
+carry phones and rule-made motion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkgen.audio.features import mel_power
+from talkgen.motion.controls import CONTROLS, FROM_CHANNELS
+from talkgen.types import ENGINE_RATE, MOTION_CHANNELS
+
+Float32 = NDArray[np.float32]
+NUM_OUTPUTS = len(CONTROLS) + 4
+SPEEDS = (0.82, 0.9, 1.0, 1.1, 1.22)
+
+
+@dataclass(frozen=True)
+class Track:
+    """(4 T, 80) mel power, (2 T,) phones or None, (T, C + 4) targets with (T,) validity."""
+
+    person: str
+    power: Float32
+    phones: NDArray[np.int64] | None
+    targets: Float32
+    valid: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+def lip_gap(landmarks: Float32) -> Float32:
+    """(T, 478, 3) landmarks to (T,) inner-lip gap over inter-ocular distance (EVALUATION)."""
+    xy = landmarks[..., :2]
+    gap = np.linalg.norm(xy[:, 13] - xy[:, 14], axis=-1)
+    apart = np.linalg.norm(xy[:, 33] - xy[:, 263], axis=-1)
+    return np.asarray(gap / np.maximum(apart, 1e-6), np.float32)
+
+
+@dataclass(frozen=True)
+class ClipMotion:
+    """A clip's fitted motion at 25 frames a second, absolute.
+
+    weights (T, 52), rotation (T, 3), gap (T,), valid (T,), with the person and (N,) sound at 16 kHz
+    """
+
+    name: str
+    person: str
+    weights: Float32
+    rotation: Float32
+    gap: Float32
+    valid: NDArray[np.bool_]
+    sound: Float32
+
+
+def load_clips(cache: Path, which: str) -> list[ClipMotion]:
+    """Every clip of `cache`/{tracks,sound,fits}/`which` that has sound.
+
+    Where a clip has no fit yet, the landmarker's own scores stand in (they are not weights: for a
+    first trial only).
+    """
+    clips = []
+    for path in sorted((cache / "tracks" / which).glob("*.npz")):
+        sound_path = cache / "sound" / which / f"{path.stem}.npy"
+        if path.name.endswith(".part.npz") or not sound_path.exists():
+            continue
+        track = np.load(path)
+        fit_path = cache / "fits" / which / path.name
+        if fit_path.exists():
+            fit = np.load(fit_path)
+            weights, rotation = fit["weights"], fit["rotation"]
+        else:
+            weights = track["scores"]
+            rotation = np.zeros((len(weights), 3), np.float32)
+        clips.append(
+            ClipMotion(
+                path.stem, str(track["person"]), weights, rotation, lip_gap(track["landmarks"]),
+                track["valid"].astype(bool), np.load(sound_path),
+            )  # fmt: skip
+        )
+    return clips
+
+
+def resting_levels(clips: list[ClipMotion]) -> dict[str, tuple[Float32, float]]:
+    """For each person the resting (52,) weights and lip gap: what a shut, calm mouth measures.
+
+    Mouth channels rest where the lips are closest (the mean over the frames of the lowest tenth of the
+    gap), brows and eyes at their median.
+    """
+    out = {}
+    mouth = np.array([c.startswith(("mouth", "jaw")) for c in MOTION_CHANNELS])
+    for person in sorted({c.person for c in clips}):
+        own = [c for c in clips if c.person == person]
+        weights = np.concatenate([c.weights[c.valid] for c in own])
+        gap = np.concatenate([c.gap[c.valid] for c in own])
+        shut = gap <= np.quantile(gap, 0.1)
+        rest = np.where(mouth, weights[shut].mean(0), np.median(weights, 0))
+        out[person] = (rest.astype(np.float32), float(np.quantile(gap, 0.04)))
+    return out
+
+
+def clip_targets(clip: ClipMotion, rest: tuple[Float32, float], gap_unit: float) -> Float32:
+    """(T, C + 4) targets: controls and lip gap less the person's rest, rotation less its median."""
+    controls = (clip.weights - rest[0]) @ FROM_CHANNELS
+    gap = np.maximum(clip.gap - rest[1], 0.0) / gap_unit
+    turn = (clip.rotation - np.median(clip.rotation[clip.valid], 0)) / 0.1
+    return np.concatenate([controls, gap[:, None], turn], 1).astype(np.float32)
+
+
+def real_tracks(clip: ClipMotion, targets: Float32, speeds: tuple[float, ...]) -> list[Track]:
+    """The clip at several speeds: its sound resampled, its targets stretched along."""
+    import soxr
+
+    out = []
+    for speed in speeds:
+        sound = clip.sound
+        if speed != 1.0:
+            sound = soxr.resample(sound, ENGINE_RATE, ENGINE_RATE / speed).astype(np.float32)
+        power = mel_power(sound)
+        count = min(int(len(targets) / speed), len(power) // 4)
+        at = np.clip((np.arange(count) + 0.5) * speed - 0.5, 0, len(targets) - 1)
+        low = np.floor(at).astype(int)
+        high = np.minimum(low + 1, len(targets) - 1)
+        share = (at - low)[:, None].astype(np.float32)
+        stretched = targets[low] * (1 - share) + targets[high] * share
+        valid = clip.valid[low] & clip.valid[high]
+        out.append(Track(clip.person, power[: 4 * count], None, stretched, valid))
+    return out
+
+
+def synthetic_tracks(folder: Path, gap_unit: float, numbers: list[int] | None = None) -> list[Track]:
+    """One Track a shard of scripts/prepare_speech.py; rotation targets are not valid there (zero)."""
+    out = []
+    paths = sorted(p for p in folder.glob("*.npz") if not p.name.endswith(".part.npz"))
+    for path in paths if numbers is None else [paths[n] for n in numbers]:
+        shard = np.load(path)
+        motion = shard["motion"].astype(np.float32)
+        targets = np.zeros((len(motion), NUM_OUTPUTS), np.float32)
+        targets[:, : len(CONTROLS)] = motion[:, :-1]
+        targets[:, len(CONTROLS)] = motion[:, -1] / gap_unit
+        power = (10.0 ** shard["log_mel"].astype(np.float32)).astype(np.float32)
+        phones = shard["phones"].astype(np.int64)
+        out.append(Track(path.stem, power, phones, targets, np.ones(len(motion), bool)))
+    return out
+
+
+class TrackSampler:
+    """Random crops of `frames` motion frames; a track's chance is its weight."""
+
+    def __init__(self, tracks: list[Track], weights: list[float], frames: int, seed: int):
+        usable = [(t, w) for t, w in zip(tracks, weights, strict=True) if len(t) >= frames // 2]
+        self.tracks = [t for t, _ in usable]
+        chances = np.array([w for _, w in usable])
+        self._chances = chances / chances.sum()
+        self._frames = frames
+        self._rng = np.random.default_rng(seed)
+
+    def batch(self, size: int) -> dict[str, NDArray]:
+        """power (B, 4 F, 80), targets (B, F, C + 4), valid (B, F), phones (B, 2 F) (-1: unknown)."""
+        frames = self._frames
+        power = np.full((size, 4 * frames, 80), 1e-9, np.float32)
+        targets = np.zeros((size, frames, NUM_OUTPUTS), np.float32)
+        valid = np.zeros((size, frames), bool)
+        phones = np.full((size, 2 * frames), -1, np.int64)
+        for row, pick in enumerate(self._rng.choice(len(self.tracks), size, p=self._chances)):
+            track = self.tracks[pick]
+            start = int(self._rng.integers(0, max(1, len(track) - frames + 1)))
+            stop = min(start + frames, len(track))
+            count = stop - start
+            power[row, : 4 * count] = track.power[4 * start : 4 * stop]
+            targets[row, :count] = track.targets[start:stop]
+            valid[row, :count] = track.valid[start:stop]
+            if track.phones is not None:
+                phones[row, : 2 * count] = track.phones[2 * start : 2 * stop]
+        return {"power": power, "targets": targets, "valid": valid, "phones": phones}
