@@ -89,6 +89,6 @@ def lay_over(
 ) -> None:
     """Blend float `layer` (h, w, 3) into the uint8 view `frame` by `share` (h, w), in place."""
     mixed = frame + share[..., None] * (layer - frame)
-    frame[...] = np.where(
-        share[..., None] > 0, np.clip(mixed + 0.5, 0, 255), frame
-    ).astype(np.uint8)
+    frame[...] = np.where(share[..., None] > 0, np.clip(mixed + 0.5, 0, 255), frame).astype(
+        np.uint8
+    )

@@ -6,23 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-UPPER_LID = {
-    "right": (33, 246, 161, 160, 159, 158, 157, 173, 133),
-    "left": (263, 466, 388, 387, 386, 385, 384, 398, 362),
-}
-LOWER_LID = {
-    "right": (33, 7, 163, 144, 145, 153, 154, 155, 133),
-    "left": (263, 249, 390, 373, 374, 380, 381, 382, 362),
-}
-"""Landmarks along the lid margins, outer to inner corner, by the subject's side."""
-
-IRIS = {"right": (468, 469, 470, 471, 472), "left": (473, 474, 475, 476, 477)}
-"""Landmark of the iris centre, then its right, top, left and bottom."""
+from talkgen.render.rings import IRIS, LOWER_LID, UPPER_LID
 
 
-def push_pull(
-    image: NDArray[np.float32], known: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def push_pull(image: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return (h, w, C) with unknown pixels filled smoothly from the known ones.
 
     known : (h, w) float32 in [0, 1], how much a pixel is to be trusted

@@ -12,17 +12,7 @@ from talkgen.render.composite import lay_over, sample_float
 from talkgen.render.inpaint import polygon_mask
 from talkgen.render.mouth import MouthParts, teeth_row
 from talkgen.render.raster import Fragments, interpolate, rasterize
-
-INNER_LIPS = (
-    78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
-)  # fmt: skip
-"""Landmarks along the inner edge of the lips, from one corner over the upper lip and back."""
-
-UPPER_INNER = INNER_LIPS[:11]
-LOWER_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
-
-CHEEKS = (50, 205, 280, 425, 101, 330)
-LIPS = (0, 37, 267, 17, 84, 314, 39, 269, 181, 405)
+from talkgen.render.rings import CHEEKS, INNER_LIPS, LIPS
 
 OPEN_GAP = 0.025
 """Inner lip gap of the photograph, in inter-ocular distances, above which it shows an interior."""
@@ -91,7 +81,7 @@ def mouth_colors(
         middle = 0.5 * (eyes[corner] + eyes[iris])
         white.append(_mean_color(image, middle[None], 0.01 * interocular))
     sclera = np.median(white, axis=0).astype(np.float32)
-    light = float(np.clip(0.82 * _luminance(cheek), 0.55 * _luminance(sclera), 235.0))
+    light = float(np.clip(0.82 * _luminance(cheek), 0.75 * _luminance(sclera), 235.0))
     # Teeth keep the white balance of the picture, taken from the whites of the eyes, not the skin.
     cast = sclera / max(_luminance(sclera), 1.0)
     neutral = np.float32([1.03, 1.0, 0.93])
@@ -219,7 +209,9 @@ def draw_mouth(
         np.float32([[1, 0, 0], [0, 1, 0.8 * wide]]),
         (width, height),
     )
-    shade = (0.25 + 0.75 * np.clip(1.5 * light, 0.0, 1.0)) * (0.45 + 0.55 * np.clip(1.4 * shadow, 0, 1))
+    shade = (0.25 + 0.75 * np.clip(1.5 * light, 0.0, 1.0)) * (
+        0.45 + 0.55 * np.clip(1.4 * shadow, 0, 1)
+    )
     color *= shade[..., None]
     color = cv2.GaussianBlur(color, (0, 0), max(SOFTNESS * interocular, 0.45))
 

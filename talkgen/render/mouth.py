@@ -73,7 +73,7 @@ def teeth_row(upper: bool) -> TeethRow:
             shape = np.abs(u) ** 4.5 + inside_v
             crown = np.clip((1.0 - shape) * 7.0 + 0.5, 0.0, 1.0)
             round_ = 1.0 - 0.20 * np.abs(u) ** 2.5 - 0.05 * np.clip(u * side, -1, 1)
-            incisal = 1.0 - 0.13 * np.exp(-((v + 1.0) / 0.22) ** 2)
+            incisal = 1.0 - 0.13 * np.exp(-(((v + 1.0) / 0.22) ** 2))
             neck = 1.0 - 0.14 * np.clip((v - 0.2) / 0.8, 0.0, 1.0) ** 2
             value = tone * round_ * incisal * neck
             bright = bright * (1 - crown) + value * crown

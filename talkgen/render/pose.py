@@ -25,9 +25,7 @@ def rotation_matrix(rotation: NDArray[np.float32]) -> NDArray[np.float32]:
     )
 
 
-def limited(
-    rotation: NDArray[np.float32], source: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def limited(rotation: NDArray[np.float32], source: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return `rotation` drawn softly within `LIMITS_RAD` of the `source` rotation."""
     limit = np.asarray(LIMITS_RAD, np.float32)
     turn = np.asarray(rotation, np.float32) - source

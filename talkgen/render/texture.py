@@ -9,14 +9,9 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 
 from talkgen.render.background import smoothstep
-from talkgen.render.interior import INNER_LIPS
 from talkgen.render.compiled import kernel
 from talkgen.render.raster import Fragments, rasterize
-
-FACE_OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
-    148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
+from talkgen.render.rings import FACE_OVAL
 
 EDGE_INSIDE = 0.05
 EDGE_OUTSIDE = 0.10
@@ -36,10 +31,14 @@ def _accumulate(points, faces, out):  # type: ignore[no-untyped-def]
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         ux, uy, uz = (
-            points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
+            points[b, 0] - points[a, 0],
+            points[b, 1] - points[a, 1],
+            points[b, 2] - points[a, 2],
         )
         wx, wy, wz = (
-            points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
+            points[c, 0] - points[a, 0],
+            points[c, 1] - points[a, 1],
+            points[c, 2] - points[a, 2],
         )
         nx, ny, nz = uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
         for v in (a, b, c):
@@ -169,8 +168,3 @@ def lip_places(
         outwards = outwards / max(float(np.linalg.norm(outwards)), 1e-6)
         out[vertex] = places[edge] + outwards * min(float(distance[row]), 0.5) * 0.8 * scale
     return np.where((weld == np.arange(len(weld)))[:, None], out, out[weld])
-
-
-__all__ = [
-    "FACE_OVAL", "INNER_LIPS", "edge_opacity", "facing_sign", "lip_places", "seen_vertices", "toward_viewer",
-]  # fmt: skip

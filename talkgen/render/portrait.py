@@ -1,0 +1,262 @@
+"""A portrait that has been prepared, and the drawing of its frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkgen.face.fit import HeadFit
+from talkgen.face.head import HeadModel
+from talkgen.render.background import Relief
+from talkgen.render.composite import sample, source_map
+from talkgen.render.eyes import FULL_GAZE, Eye, blink_progress, channel, draw_eye
+from talkgen.render.interior import Interior, draw_mouth
+from talkgen.render.jaw import rigid_movement
+from talkgen.render.lids import EyeLayers
+from talkgen.render.pose import limited, project, rotation_matrix
+from talkgen.render.raster import Fragments, rasterize
+from talkgen.render.rings import INNER_LIPS, LOWER_LID, UPPER_LID
+from talkgen.render.texture import toward_viewer
+from talkgen.types import ImageArray
+
+EDGE_SOFTNESS = 0.004
+"""Softness of the lids' and the inner lips' edges, in inter-ocular distances."""
+
+STILL_PX = 0.02
+"""Moves of the picture smaller than this are none."""
+
+
+@dataclass(eq=False)
+class PreparedPortrait:
+    """A portrait with everything that is computed once; `frame` draws it.
+
+    image : (H, W, 3) uint8 RGB
+    fit : the head fit in pixels of the image
+    landmarks : (478, 3) float32, pixels
+    """
+
+    image: ImageArray
+    landmarks: NDArray[np.float32]
+    fit: HeadFit
+    head: HeadModel
+    threads: int | None
+    interocular: float
+    neutral: NDArray[np.float32]
+    lift: NDArray[np.float32]
+    source: NDArray[np.float32]
+    source_rotation: NDArray[np.float32]
+    skin_faces: NDArray[np.int32]
+    facing: float
+    places: NDArray[np.float32]
+    opacity: NDArray[np.float32]
+    relief: Relief
+    eyes: dict[str, Eye]
+    layers: EyeLayers
+    shut_places: dict[str, NDArray[np.float32]]
+    interior: Interior
+    jaw_vertices: NDArray[np.int32]
+    mouth_shift: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        self._buffers: dict[str, NDArray[Any]] = {}
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """Width and height of the frames in pixels."""
+        return self.image.shape[1], self.image.shape[0]
+
+    def vertices(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the head's vertices (V, 3), cm, under expression weights (52,)."""
+        out = self.head.deform(self.neutral, weights) + self.lift
+        for eye in self.eyes.values():
+            progress = blink_progress(float(weights[eye.blink]), float(self.fit.weights[eye.blink]))
+            if progress > 0.0:
+                out += np.float32(progress) * eye.closure
+        return out.astype(np.float32)
+
+    def frame(
+        self,
+        weights: NDArray[np.float32],
+        rotation: NDArray[np.float32] | None = None,
+        translation: NDArray[np.float32] | None = None,
+        scale: float | None = None,
+    ) -> ImageArray:
+        """Return one frame (H, W, 3) uint8; at the fitted values it is the photograph.
+
+        weights : (52,) absolute, in [0, 1]
+        rotation : (3,) radians, absolute; softly limited about the photograph's
+        translation : (2,) pixels of the head's origin; scale : pixels a centimetre
+        """
+        fit = self.fit
+        weights = np.clip(np.asarray(weights, np.float32), 0.0, 1.0)
+        source_angles = np.asarray(fit.rotation, np.float32)
+        angles = source_angles if rotation is None else limited(rotation, source_angles)
+        shift = np.asarray(fit.translation if translation is None else translation, np.float32)
+        scale = float(fit.scale if scale is None else scale)
+        turn = rotation_matrix(angles)
+
+        vertices = self.vertices(weights)
+        points = project(vertices, turn, scale, shift)
+        expression = ((vertices - self.source) @ turn.T)[:, :2] * np.float32(scale)
+        nodes, _ = self.relief.move(
+            turn @ self.source_rotation.T, scale, shift,
+            float(fit.scale), np.asarray(fit.translation, np.float32), expression,
+        )  # fmt: skip
+
+        out = self.image.copy()
+        moved = np.abs(nodes[:, :2] - self.relief.nodes).max(axis=1) > STILL_PX
+        sheet_faces = self.relief.faces[moved[self.relief.faces].any(axis=1)]
+        if len(sheet_faces) == 0 and np.abs(expression).max() < STILL_PX:
+            return out
+        box = self._box(nodes, sheet_faces, points)
+        if box is None:
+            return out
+        x0, y0, x1, y1 = box
+        origin = np.array([x0, y0, 0], np.float32)
+        width, height = x1 - x0, y1 - y0
+        sheet = rasterize(
+            nodes - origin, sheet_faces, self._fragments("sheet", height, width),
+            threads=self.threads,
+        )  # fmt: skip
+        local = points - origin
+        skin = rasterize(
+            local, self.skin_faces, self._fragments("skin", height, width),
+            facing=self.facing, threads=self.threads,
+        )  # fmt: skip
+        # Where the surface turns away, the relief behind it takes over.
+        toward = toward_viewer(points, self.skin_faces, self.head.weld, self.facing)
+        away = np.clip(toward / 0.30, 0.0, 1.0)
+        values = np.column_stack([self.places, self.opacity * away]).astype(np.float32)
+        places = source_map(
+            sheet, sheet_faces, self.relief.nodes, skin, self.skin_faces, values,
+            (x0, y0), self._buffer("places", (height, width, 2), np.float32), self.threads,
+        )  # fmt: skip
+        region = sample(self.image, places)
+        self._draw_eyes(region, skin, local, weights)
+        self._draw_mouth(region, skin, local, vertices, turn, scale, shift - origin[:2], weights)
+        out[y0:y1, x0:x1] = region
+        return out
+
+    def _box(
+        self,
+        nodes: NDArray[np.float32],
+        sheet_faces: NDArray[np.int32],
+        points: NDArray[np.float32],
+    ) -> tuple[int, int, int, int] | None:
+        """Return the box (x0, y0, x1, y1) of all that may change."""
+        solid = points[self.opacity > 0.0, :2]
+        low, high = solid.min(axis=0), solid.max(axis=0)
+        if len(sheet_faces):
+            used = np.unique(sheet_faces)
+            moving = nodes[used, :2]
+            low = np.minimum(low, moving.min(axis=0))
+            high = np.maximum(high, moving.max(axis=0))
+        height, width = self.image.shape[:2]
+        x0, y0 = np.maximum(np.floor(low) - 1, 0).astype(int).tolist()
+        x1, y1 = np.minimum(np.ceil(high) + 2, [width, height]).astype(int).tolist()
+        return (x0, y0, x1, y1) if x1 - x0 > 1 and y1 - y0 > 1 else None
+
+    def _draw_eyes(
+        self,
+        region: NDArray[np.uint8],
+        skin: Fragments,
+        points: NDArray[np.float32],
+        weights: NDArray[np.float32],
+    ) -> None:
+        marks = self.head.landmarks(points)[:, :2]
+        crop = np.asarray(self.layers.origin, np.float32)
+        for side, eye in self.eyes.items():
+            ring = marks[list(UPPER_LID[side] + LOWER_LID[side])]
+            box = _padded(ring, (0.16 * self.interocular, 0.20 * self.interocular), region.shape)
+            if box is None:
+                continue
+            x0, y0, x1, y1 = box
+            source = np.asarray(self.fit.weights, np.float32)
+            turned = float(np.abs(weights[eye.gaze] - source[eye.gaze]).sum() / FULL_GAZE)
+            draw_eye(
+                region[y0:y1, x0:x1],
+                eye,
+                self.layers,
+                _cut(skin, box),
+                self.skin_faces,
+                points - np.array([x0, y0, 0], np.float32),
+                self.places - crop,
+                self.shut_places[side] - crop,
+                blink_progress(float(weights[eye.blink]), float(source[eye.blink])),
+                min(1.0, turned),
+                max(0.45, EDGE_SOFTNESS * self.interocular),
+            )
+
+    def _draw_mouth(
+        self,
+        region: NDArray[np.uint8],
+        skin: Fragments,
+        points: NDArray[np.float32],
+        vertices: NDArray[np.float32],
+        turn: NDArray[np.float32],
+        scale: float,
+        shift: NDArray[np.float32],
+        weights: NDArray[np.float32],
+    ) -> None:
+        ring = self.head.landmarks(points)[list(INNER_LIPS), :2]
+        pad = 0.05 * self.interocular
+        box = _padded(ring, (pad, pad), region.shape)
+        if box is None:
+            return
+        x0, y0, x1, y1 = box
+        inside = self.interior.moved(
+            self._jaw(vertices), self.mouth_shift, float(weights[channel("tongueOut")])
+        )
+        drawn = project(inside, turn, scale, shift - np.array([x0, y0], np.float32))
+        draw_mouth(
+            region[y0:y1, x0:x1],
+            self.interior,
+            _cut(skin, box),
+            drawn,
+            self.interocular,
+            max(0.45, EDGE_SOFTNESS * self.interocular),
+        )
+
+    def _jaw(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the (3, 4) rigid movement of the jaw from the neutral head to `vertices`."""
+        rest = self.neutral[self.jaw_vertices]
+        now = vertices[self.jaw_vertices] - self.lift[self.jaw_vertices]
+        return rigid_movement(rest, now)
+
+    def _buffer(self, name: str, shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
+        """Return a contiguous work array, kept from frame to frame."""
+        need = int(np.prod(shape))
+        have = self._buffers.get(name)
+        if have is None or have.size < need:
+            have = self._buffers[name] = np.empty(int(need * 1.2), kind)
+        return have[:need].reshape(shape)
+
+    def _fragments(self, name: str, height: int, width: int) -> Fragments:
+        return Fragments(
+            self._buffer(name + "_id", (height, width), np.int32),
+            self._buffer(name + "_weights", (height, width, 2), np.float32),
+            self._buffer(name + "_depth", (height, width), np.float32),
+        )
+
+
+def _padded(
+    points: NDArray[np.float32], pad: tuple[float, float], shape: tuple[int, ...]
+) -> tuple[int, int, int, int] | None:
+    low = np.floor(points.min(axis=0) - pad).astype(int)
+    high = np.ceil(points.max(axis=0) + pad).astype(int) + 1
+    x0, y0 = np.maximum(low, 0).tolist()
+    x1, y1 = np.minimum(high, [shape[1], shape[0]]).tolist()
+    return (x0, y0, x1, y1) if x1 - x0 > 2 and y1 - y0 > 2 else None
+
+
+def _cut(fragments: Fragments, box: tuple[int, int, int, int]) -> Fragments:
+    """Return contiguous copies of the fragments in a box."""
+    x0, y0, x1, y1 = box
+    return Fragments(
+        np.ascontiguousarray(fragments.triangle[y0:y1, x0:x1]),
+        np.ascontiguousarray(fragments.weights[y0:y1, x0:x1]),
+        np.ascontiguousarray(fragments.depth[y0:y1, x0:x1]),
+    )
