@@ -1,0 +1,409 @@
+"""The fit of the head to landmarks: identity, expression, pose and scale by bounded Gauss-Newton."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkgen.errors import InputError
+from talkgen.face.head import HeadModel
+from talkgen.types import MOTION_CHANNELS, NUM_LANDMARKS, FloatArray
+
+FOCAL_SIDES = 1.5
+"""Focal length of the camera space in longer sides of the frame."""
+
+POINT_NOISE = 0.01
+"""Expected landmark error, inter-ocular distances: balances landmarks against priors."""
+
+DEPTH_WEIGHT = 0.12
+"""Weight of a landmark's depth beside its place in the picture."""
+
+WEIGHT_PRIOR = 0.28
+"""Expected size of an expression weight."""
+
+PAIR_PRIOR = 0.18
+"""Expected left-right difference of an expression weight."""
+
+_PAIRS = [
+    (i, MOTION_CHANNELS.index(name.replace("Left", "Right")))
+    for i, name in enumerate(MOTION_CHANNELS)
+    if name.endswith("Left") and name not in ("jawLeft", "mouthLeft") and "Look" not in name
+]
+_GAZE = [
+    (MOTION_CHANNELS.index("eyeLookOutLeft"), MOTION_CHANNELS.index("eyeLookInRight")),
+    (MOTION_CHANNELS.index("eyeLookInLeft"), MOTION_CHANNELS.index("eyeLookOutRight")),
+    (MOTION_CHANNELS.index("eyeLookUpLeft"), MOTION_CHANNELS.index("eyeLookUpRight")),
+    (MOTION_CHANNELS.index("eyeLookDownLeft"), MOTION_CHANNELS.index("eyeLookDownRight")),
+]
+_UNSEEN = {"tongueOut": 0.01, "cheekPuff": 0.12, "jawForward": 0.15}
+"""Channels that landmarks hardly see are held closer to zero."""
+
+
+@dataclass(frozen=True)
+class HeadFit:
+    """How the head lies in a picture: pixel = scale * (rotation @ X)[:2] + translation.
+
+    identity : (S,) float32; weights : (52,) float32 in [0, 1]; rotation : (3,) radians, pitch yaw
+    roll; scale : pixels a centimetre; translation : (2,) pixels, the head origin in the picture;
+    error : mean distance of the inner landmarks, percent of the inter-ocular distance
+    """
+
+    identity: FloatArray
+    weights: FloatArray
+    rotation: FloatArray
+    scale: float
+    translation: FloatArray
+    error: float = float("nan")
+
+    @property
+    def matrix(self) -> FloatArray:
+        """Rotation matrix (3, 3)."""
+        return rotation_matrix(self.rotation)
+
+    def project(self, vertices: FloatArray) -> FloatArray:
+        """Return points (N, 3) of the head in pixels, third column depth in pixels."""
+        out = (vertices @ self.matrix.T) * np.float32(self.scale)
+        out[:, :2] += self.translation
+        return np.asarray(out, np.float32)
+
+
+def rotation_matrix(rotation: FloatArray | Sequence[float]) -> FloatArray:
+    """Return Rz(roll) @ Ry(yaw) @ Rx(pitch), (3, 3) float32."""
+    (cx, cy, cz), (sx, sy, sz) = np.cos(rotation), np.sin(rotation)
+    return np.array(
+        [
+            [cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx],
+            [sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx],
+            [-sy, cy * sx, cy * cx],
+        ],
+        np.float32,
+    )
+
+
+def rotation_angles(matrix: NDArray[Any]) -> FloatArray:
+    """Return (pitch, yaw, roll) of a rotation matrix."""
+    m = np.asarray(matrix, np.float64)
+    yaw = -np.arcsin(np.clip(m[2, 0], -1, 1))
+    return np.array(
+        [np.arctan2(m[2, 1], m[2, 2]), yaw, np.arctan2(m[1, 0], m[0, 0])], np.float32
+    )
+
+
+def to_camera(fit: HeadFit, head: HeadModel, frame_size: tuple[int, int]) -> FloatArray:
+    """Return the translation (3,) of the head origin in camera space, inter-ocular units."""
+    width, height = frame_size
+    iod = fit.scale * head.interocular_of(head.neutral(fit.identity))
+    x, y = fit.translation
+    z = FOCAL_SIDES * max(width, height) / iod
+    return np.array([(x - width / 2) / iod, (y - height / 2) / iod, z], np.float32)
+
+
+def from_camera(
+    position: FloatArray, interocular: float, frame_size: tuple[int, int]
+) -> tuple[float, FloatArray]:
+    """Return scale (pixels a centimetre) and translation (2,) pixels of a camera position (3,).
+
+    interocular : that identity's distance of the outer eye corners, cm
+    """
+    width, height = frame_size
+    iod = FOCAL_SIDES * max(width, height) / float(position[2])
+    center = np.array([width / 2, height / 2]) + iod * np.asarray(position[:2], np.float64)
+    return iod / interocular, center.astype(np.float32)
+
+
+class _Problem:
+    """Landmark bases of a head, made once."""
+
+    def __init__(self, head: HeadModel) -> None:
+        faces, bary = head.landmark_faces, head.landmark_bary
+
+        def at(field: FloatArray) -> NDArray[np.float64]:
+            return np.einsum("nk,...nkd->...nd", bary, field[..., faces, :]).astype(np.float64)
+
+        self.mean = at(head.vertices)
+        self.identity = at(head.identity_basis)
+        expression = head.expression_basis.copy()
+        for channel, name in enumerate(MOTION_CHANNELS):
+            if name.startswith("eyeLook"):  # chords of the eyeball's turn
+                weights = np.zeros(len(MOTION_CHANNELS), np.float32)
+                weights[channel] = 0.5
+                chord = 2 * (head.deform(head.vertices, weights) - head.vertices)
+                eye = [np.unique(head.faces[head.part == part]) for part in (2, 3)]
+                for rows in eye:
+                    expression[channel, rows] = chord[rows]
+        self.expression = at(expression)
+        self.weight = head.landmark_weight.astype(np.float64)
+        self.inner = self.weight > 0.5
+        self.interocular = head.interocular
+        size = np.full(len(MOTION_CHANNELS), WEIGHT_PRIOR)
+        for name, value in _UNSEEN.items():
+            size[MOTION_CHANNELS.index(name)] = value
+        prior = np.diag(1 / size**2)
+        for i, j in _PAIRS + _GAZE:
+            k = 1 / (PAIR_PRIOR if (i, j) in _PAIRS else 0.08) ** 2
+            prior[i, i] += k
+            prior[j, j] += k
+            prior[i, j] -= k
+            prior[j, i] -= k
+        self.weight_prior = prior
+
+
+def _problem(head: HeadModel) -> _Problem:
+    found = getattr(head, "_fit_problem", None)
+    if found is None:
+        found = _Problem(head)
+        head._fit_problem = found  # type: ignore[attr-defined]
+    return found
+
+
+def check_landmarks(landmarks: Any) -> NDArray[np.float64]:
+    """Return landmarks as (478, 3) float64 or raise InputError."""
+    points = np.asarray(landmarks, np.float64)
+    if points.shape != (NUM_LANDMARKS, 3):
+        raise InputError(f"`landmarks` has shape {points.shape}, shape (478, 3) is needed")
+    if not np.isfinite(points).all():
+        raise InputError("`landmarks` holds NaN or infinite values; leave this face out")
+    if np.ptp(points[:, 0]) < 1e-3 or np.ptp(points[:, 1]) < 1e-3:
+        raise InputError("`landmarks` lie on one line; leave this face out")
+    return points
+
+
+def align(model: NDArray[Any], points: NDArray[Any], weight: NDArray[Any]) -> tuple[Any, ...]:
+    """Return rotation matrix, scale and translation (2,) that lay `model` (n, 3) on `points`."""
+    w = weight / weight.sum()
+    a = model - w @ model
+    b = points - w @ points
+    u, s, v = np.linalg.svd((b * w[:, None]).T @ a)
+    d = np.array([1, 1, np.sign(np.linalg.det(u @ v))])
+    rotation = (u * d) @ v
+    scale = float((s * d).sum() / (w[:, None] * a * a).sum())
+    return rotation, scale, (w @ points)[:2] - scale * (rotation @ (w @ model))[:2]
+
+
+def fit_face(
+    head: HeadModel,
+    landmarks: FloatArray,
+    *,
+    identity: FloatArray | None = None,
+    start: HeadFit | None = None,
+    rounds: int | None = None,
+) -> HeadFit:
+    """Return the head that lies best on landmarks (478, 3) pixels of one face.
+
+    identity : (S,) keeps these coefficients; start : a fit nearby, for instance the frame before
+    Raises InputError for landmarks that are not finite or not a face.
+    """
+    p = _problem(head)
+    points = check_landmarks(landmarks)
+    shape = np.zeros(head.num_identity)
+    weights = np.zeros(len(MOTION_CHANNELS))
+    if start is not None:
+        shape, weights = start.identity.astype(np.float64), start.weights.astype(np.float64)
+    free_identity = identity is None
+    if identity is not None:
+        shape = np.asarray(identity, np.float64)[: head.num_identity]
+        shape = np.concatenate([shape, np.zeros(head.num_identity - len(shape))])
+    base = p.mean + np.tensordot(shape, p.identity, 1)
+    rotation, scale, shift = align(
+        base + np.tensordot(weights, p.expression, 1), points * [1, 1, 0.7], p.weight
+    )
+    state = _State(rotation, scale, shift, shape, weights)
+    for _ in range(rounds or (6 if start is None else 3)):
+        _step(p, state, points, free_identity)
+    return _result(p, state, points)
+
+
+@dataclass
+class _State:
+    rotation: NDArray[Any]
+    scale: float
+    shift: NDArray[Any]
+    shape: NDArray[Any]
+    weights: NDArray[Any]
+
+
+def _model(p: _Problem, s: _State) -> NDArray[np.float64]:
+    out = p.mean + np.tensordot(s.shape, p.identity, 1) + np.tensordot(s.weights, p.expression, 1)
+    return np.asarray(out)
+
+
+def _normal(
+    p: _Problem, s: _State, points: NDArray[Any], free_identity: bool
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the normal equations: turn (3), log scale, shift (2), weights, identity."""
+    model = _model(p, s)
+    turned = model @ s.rotation.T
+    iod = s.scale * p.interocular
+    n = len(model)
+    unit = s.scale / iod
+    bases = [p.expression] + ([p.identity] if free_identity else [])
+    columns = 6 + sum(len(b) for b in bases)
+    jac = np.zeros((3, n, columns))
+    x, y, z = turned.T * unit
+    jac[1, :, 0], jac[2, :, 0] = -z, y  # about x, y, z of the camera
+    jac[0, :, 1], jac[2, :, 1] = z, -x
+    jac[0, :, 2], jac[1, :, 2] = -y, x
+    jac[:, :, 3] = turned.T * unit
+    jac[0, :, 4] = jac[1, :, 5] = 1
+    at = 6
+    for basis in bases:
+        k = len(basis)
+        moved = (basis.reshape(-1, 3) @ s.rotation.T).reshape(k, n, 3)
+        jac[:, :, at : at + k] = moved.transpose(2, 1, 0) * unit
+        at += k
+    error = np.empty((3, n))
+    error[:2] = (points[:, :2].T - (s.scale * turned[:, :2] + s.shift).T) / iod
+    depth = points[:, 2] / iod - z
+    error[2] = depth - np.average(depth, weights=p.weight)
+    jac[2] -= (p.weight @ jac[2]) / p.weight.sum()
+    w = np.sqrt(p.weight) / POINT_NOISE
+    distance = np.hypot(error[0], error[1])
+    w = w / np.sqrt(1 + (distance / (6 * POINT_NOISE)) ** 2)  # a stray landmark counts less
+    w3 = np.stack([w, w, w * DEPTH_WEIGHT])
+    a = (jac * w3[..., None]).reshape(-1, columns)
+    # points of one face err together: count them as a quarter of their number
+    a *= 0.5
+    b = (error * w3).reshape(-1) * 0.5
+    return a.T @ a, a.T @ b
+
+
+def _step(
+    p: _Problem, s: _State, points: NDArray[Any], free_identity: bool, identity_prior: float = 1.0
+) -> None:
+    h, g = _normal(p, s, points, free_identity)
+    k = len(s.weights)
+    rows = slice(6, 6 + k)
+    h[rows, rows] += p.weight_prior
+    g[rows] -= p.weight_prior @ s.weights
+    if free_identity:
+        rest = np.arange(6 + k, len(g))
+        h[rest, rest] += identity_prior
+        g[rest] -= identity_prior * s.shape
+    h[np.arange(6), np.arange(6)] += 1e-6
+    delta = _bounded(h, g, s.weights, 6)
+    s.weights = np.clip(s.weights + delta[rows], 0, 1)
+    if free_identity:
+        s.shape = np.clip(s.shape + delta[6 + k :], -4, 4)
+    s.rotation = rotation_vector(delta[:3]) @ s.rotation
+    iod = s.scale * p.interocular
+    s.shift = s.shift + delta[4:6] * iod
+    s.scale *= float(np.exp(np.clip(delta[3], -0.5, 0.5)))
+
+
+def _bounded(
+    h: NDArray[Any], g: NDArray[Any], weights: NDArray[Any], first: int
+) -> NDArray[Any]:
+    """Solve h d = g with weights + d in [0, 1], by an active set."""
+    k = len(weights)
+    low, high = -weights, 1 - weights
+    fixed = np.zeros(len(g), bool)
+    value = np.zeros(len(g))
+    for _ in range(8):
+        free = ~fixed
+        right = g[free] - h[np.ix_(free, fixed)] @ value[fixed]
+        d = value.copy()
+        d[free] = np.linalg.solve(h[np.ix_(free, free)], right)
+        w = d[first : first + k]
+        wrong = ((w < low - 1e-9) | (w > high + 1e-9)) & free[first : first + k]
+        pull = g - h @ d  # a bound that the solution would leave inward is let go
+        held = fixed[first : first + k]
+        loose = held & (((w <= low) & (pull[first : first + k] > 1e-6))
+                        | ((w >= high) & (pull[first : first + k] < -1e-6)))  # fmt: skip
+        if not wrong.any() and not loose.any():
+            break
+        rows = np.flatnonzero(wrong) + first
+        fixed[rows] = True
+        value[rows] = np.clip(d[rows], low[rows - first], high[rows - first])
+        if not wrong.any():
+            rows = np.flatnonzero(loose) + first
+            fixed[rows] = False
+            value[rows] = 0
+    d[first : first + k] = np.clip(d[first : first + k], low, high)
+    return d
+
+
+def rotation_vector(v: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the rotation matrix of an axis times an angle."""
+    angle = float(np.linalg.norm(v))
+    if angle < 1e-12:
+        return np.eye(3)
+    x, y, z = v / angle
+    k = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * (k @ k)
+
+
+def _result(p: _Problem, s: _State, points: NDArray[Any]) -> HeadFit:
+    seen = s.scale * (_model(p, s) @ s.rotation.T)[:, :2] + s.shift
+    iod = float(np.linalg.norm(points[33, :2] - points[263, :2]))
+    error = 100 * np.linalg.norm(seen - points[:, :2], axis=1)[p.inner].mean() / max(iod, 1e-6)
+    return HeadFit(
+        identity=s.shape.astype(np.float32),
+        weights=s.weights.astype(np.float32),
+        rotation=rotation_angles(s.rotation),
+        scale=float(s.scale),
+        translation=s.shift.astype(np.float32),
+        error=float(error),
+    )
+
+
+def fit_identity(head: HeadModel, landmarks: Sequence[FloatArray], rounds: int = 5) -> FloatArray:
+    """Return the identity (S,) that several views (478, 3) of one person share."""
+    p = _problem(head)
+    views = [check_landmarks(x) for x in landmarks]
+    if not views:
+        raise InputError("`landmarks` is empty, at least one face is needed")
+    states = []
+    for points in views:
+        rotation, scale, shift = align(p.mean, points * [1, 1, 0.7], p.weight)
+        states.append(
+            _State(rotation, scale, shift, np.zeros(head.num_identity), np.zeros(52))
+        )
+    k = 6 + len(MOTION_CHANNELS)
+    for _ in range(rounds):
+        total_h = np.eye(head.num_identity)
+        total_g = -states[0].shape.copy()
+        for s, points in zip(states, views, strict=True):
+            h, g = _normal(p, s, points, True)
+            rows = slice(6, k)
+            h[rows, rows] += p.weight_prior
+            g[rows] -= p.weight_prior @ s.weights
+            own = np.linalg.solve(
+                h[:k, :k] + 1e-6 * np.eye(k), np.c_[g[:k], h[:k, k:]]
+            )  # the view's own unknowns are eliminated
+            total_h += h[k:, k:] - h[k:, :k] @ own[:, 1:]
+            total_g += g[k:] - h[k:, :k] @ own[:, 0]
+        shape = np.clip(states[0].shape + np.linalg.solve(total_h, total_g), -4, 4)
+        for s, points in zip(states, views, strict=True):
+            s.shape = shape.copy()
+            _step(p, s, points, False)
+    return states[0].shape.astype(np.float32)
+
+
+def fit_clip(
+    head: HeadModel, landmarks: FloatArray, *, identity: FloatArray | None = None, views: int = 8
+) -> tuple[FloatArray, list[HeadFit]]:
+    """Return the identity of a clip and the fit of every frame, landmarks (T, 478, 3) pixels.
+
+    The identity comes from the `views` most neutral frames, then weights and pose follow frame by
+    frame, each starting from the one before.
+    """
+    frames = np.asarray(landmarks)
+    if frames.ndim != 3 or frames.shape[1:] != (NUM_LANDMARKS, 3) or not len(frames):
+        raise InputError(f"`landmarks` has shape {frames.shape}, shape (T, 478, 3) is needed")
+    if identity is None:
+        sample = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), 48)).astype(int))
+        fits = [fit_face(head, frames[i], rounds=4) for i in sample]
+        calm = [
+            float(f.weights.sum() + 4 * np.abs(f.rotation[:2]).sum() + f.error) for f in fits
+        ]
+        best = np.argsort(calm)[:views]
+        identity = fit_identity(head, [frames[sample[i]] for i in best])
+    out: list[HeadFit] = []
+    for frame in frames:
+        before = replace(out[-1], identity=identity) if out else None
+        out.append(fit_face(head, frame, identity=identity, start=before))
+    return identity, out
