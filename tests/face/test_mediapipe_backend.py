@@ -1,0 +1,84 @@
+"""The MediaPipe backend, where its package and task file are."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from scipy.spatial.transform import Rotation
+
+from talkgen.errors import InputError, MissingDependencyError
+from talkgen.face.analyzer import FaceAnalyzer
+from talkgen.face.mediapipe_backend import TASK_NAME, find_task, rotation_angles
+
+DATA = Path(os.environ.get("TALKGEN_DATA", "../shared"))
+TASK = DATA / "models" / TASK_NAME
+
+
+@pytest.fixture(scope="module")
+def analyzer() -> FaceAnalyzer:
+    pytest.importorskip("mediapipe", reason="the optional package mediapipe is not installed")
+    if not TASK.is_file():
+        pytest.skip(f"{TASK} is missing (set TALKGEN_DATA)")
+    return FaceAnalyzer.from_pretrained("mediapipe", TASK)
+
+
+def test_angles_follow_the_convention() -> None:
+    for angles in ([0.1, -0.4, 0.7], [-0.5, 0.2, -2.0]):
+        matrix = Rotation.from_euler("xyz", angles).as_matrix()
+        assert rotation_angles(matrix) == pytest.approx(angles, abs=1e-6)
+
+
+def test_missing_task_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TALKGEN_DATA", str(tmp_path))
+    monkeypatch.setenv("TALKGEN_CACHE", str(tmp_path))
+    with pytest.raises(MissingDependencyError, match=TASK_NAME) as caught:
+        find_task()
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="no such file"):
+        find_task(tmp_path / "elsewhere.task")
+    wanted = tmp_path / "models" / TASK_NAME
+    wanted.parent.mkdir()
+    wanted.touch()
+    assert find_task() == wanted
+
+
+def test_not_a_task_file(analyzer: FaceAnalyzer, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.task"
+    wrong.write_bytes(b"not a task")
+    with pytest.raises(InputError, match="task file"):
+        FaceAnalyzer.from_pretrained("mediapipe", wrong)
+
+
+def test_reads_the_astronaut(analyzer: FaceAnalyzer) -> None:
+    image = skimage.data.astronaut()
+    (face,) = analyzer.analyze(image)
+    assert face.landmarks[33, :2] == pytest.approx((195, 100), abs=2)
+    assert face.landmarks[263, :2] == pytest.approx((255, 103), abs=2)
+    assert face.landmarks[1, 2] < face.landmarks[234, 2]  # the nose is nearer than the cheek
+    assert 0 < face.rotation[2] < 0.2  # her head leans clockwise
+    assert 0 <= face.scores.min() <= face.scores.max() <= 1
+
+
+def test_roll_and_mirror(analyzer: FaceAnalyzer) -> None:
+    image = skimage.data.astronaut()[:300, :400]
+    (face,) = analyzer.analyze(image)
+    (other,) = analyzer.analyze(np.ascontiguousarray(image[:, ::-1]))
+    assert other.rotation == pytest.approx(face.rotation * [1, -1, -1], abs=0.06)
+
+
+def test_silent_from_start_to_exit(analyzer: FaceAnalyzer) -> None:
+    code = (
+        "import sys, skimage.data\n"
+        "from talkgen.face.analyzer import FaceAnalyzer\n"
+        "a = FaceAnalyzer.from_pretrained('mediapipe', sys.argv[1])\n"
+        "print(len(a.analyze(skimage.data.astronaut())))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(TASK)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "1"
+    assert "Traceback" not in done.stderr
