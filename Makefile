@@ -64,7 +64,7 @@ $(VENV)/.run-ready: pyproject.toml $(VENV)/.torch-ready
 $(VENV)/.test-ready: $(VENV)/.run-ready
 	echo "Installing the tools for tests ..."
 	$(PIP) install -q -c constraints.txt -e '.[dev]'
-	$(PIP) install -q -c constraints.txt absl-py flatbuffers matplotlib || true
+	$(PIP) install -q -c constraints.txt absl-py certifi flatbuffers matplotlib
 	$(PIP) install -q -c constraints.txt --no-deps mediapipe || echo "No mediapipe here; its tests skip."
 	touch $@
 
