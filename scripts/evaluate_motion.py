@@ -2,9 +2,9 @@
 
     python scripts/evaluate_motion.py --cache ../cache --checkpoint motion --out results/motion.json
 
-Mouth correlation (EVALUATION.md) on clips/evaluate with both baselines, closures, silence, jitter, blinks,
-head motion, speed. Real gaps come from the tracks of prepare_tracks.py. `--set train --fold N` scores the
-held-out people of a fold instead (give that fold's checkpoint).
+Mouth correlation (EVALUATION.md) on clips/evaluate with both baselines, closures, silence, jitter,
+blinks, speed. Real gaps come from the tracks of prepare_tracks.py. `--set train --fold N`
+scores the held-out people of a fold instead (give that fold's checkpoint).
 """
 
 from __future__ import annotations
@@ -138,8 +138,8 @@ def closure_share(measure: Measure, seconds: float, seed: int) -> dict[str, Any]
         before = per.get(language, [0, 0])
         per[language] = [before[0] + own[0], before[1] + own[1]]
         shut, total = shut + own[0], total + own[1]
-    return {"share": shut / max(total, 1), "n": total,
-            "languages": {k: round(v[0] / max(v[1], 1), 3) for k, v in sorted(per.items())}}  # fmt: skip
+    shares = {k: round(v[0] / max(v[1], 1), 3) for k, v in sorted(per.items())}
+    return {"share": round(shut / max(total, 1), 4), "n": total, "languages": shares}
 
 
 def grid_closures(measure: Measure, cache: Path, data: Path, clips: list[Any]) -> dict[str, Any]:
@@ -177,7 +177,8 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cache", type=Path, default=Path("../cache"))
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("TALKGEN_DATA", "../shared")))
+    data = Path(os.environ.get("TALKGEN_DATA", "../shared"))
+    parser.add_argument("--data", type=Path, default=data)
     parser.add_argument("--checkpoint", default="motion")
     parser.add_argument("--set", dest="which", default="evaluate", choices=["evaluate", "train"])
     parser.add_argument("--fold", type=int, default=None)
@@ -186,7 +187,7 @@ def main() -> None:
     args = parser.parse_args()
 
     measure = Measure(args.checkpoint)
-    clips = load_clips(args.cache, args.which)
+    clips = load_clips(args.cache, args.which, fitted=False)
     if args.fold is not None:
         import sys
 
@@ -212,7 +213,9 @@ def main() -> None:
         for name, group in groups.items() if group
     }  # fmt: skip
     scores["silence"] = {
-        "parted_share": round(sum(r["parted"] for r in rows) / max(1, sum(r["silent"] for r in rows)), 4),
+        "parted_share": round(
+            sum(r["parted"] for r in rows) / max(1, sum(r["silent"] for r in rows)), 4
+        ),
         "real_parted_share": round(
             sum(r["real_parted"] for r in rows) / max(1, sum(r["real_silent"] for r in rows)), 4
         ),

@@ -2,9 +2,10 @@
 
     python scripts/fit_tracks.py --cache ../cache [--sets train evaluate]
 
-Reads `CACHE/tracks/SET/CLIP.npz` (prepare_tracks.py), writes `CACHE/fits/SET/CLIP.npz` with `weights`
-(T, 52), `rotation` (T, 3), `identity` (S,) and `error` (T,) in percent of the inter-ocular distance.
-One identity a clip. Finished clips are skipped; `--again` fits them anew (after a change of the head).
+Reads `CACHE/tracks/SET/CLIP.npz` (prepare_tracks.py), writes `CACHE/fits/SET/CLIP.npz` with
+`weights` (T, 52), `rotation` (T, 3), `identity` (S,) and `error` (T,) in percent of the
+inter-ocular distance. One identity a clip. Finished clips are skipped; `--again` fits them anew
+(after a change of the head).
 """
 
 from __future__ import annotations
@@ -30,7 +31,11 @@ def main() -> None:
     for which in args.sets:
         out = args.cache / "fits" / which
         out.mkdir(parents=True, exist_ok=True)
-        for path in sorted((args.cache / "tracks" / which).glob("*.npz")):
+        paths = sorted((args.cache / "tracks" / which).glob("*.npz"))
+        # the people with one clip first: an interrupted run has seen everybody
+        many = ("grid_s1_", "grid_s4_")
+        paths.sort(key=lambda p: (p.name.startswith(many), "silent" in p.name))
+        for path in paths:
             target = out / path.name
             if path.name.endswith(".part.npz") or (target.exists() and not args.again):
                 continue
@@ -45,8 +50,9 @@ def main() -> None:
                 error=np.array([f.error for f in fits], np.float32),
             )
             part.rename(target)
-            print(f"{path.stem}: {len(fits)} frames, error {np.mean([f.error for f in fits]):.2f} %, "
-                  f"{time.time() - began:.1f} s", flush=True)  # fmt: skip
+            error = np.mean([f.error for f in fits])
+            spent = time.time() - began
+            print(f"{path.stem}: {len(fits)} frames, {error:.2f} %, {spent:.1f} s", flush=True)
 
 
 if __name__ == "__main__":

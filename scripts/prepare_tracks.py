@@ -157,7 +157,7 @@ def read_sound(path: Path) -> np.ndarray | None:
                 start = float(frame.pts * frame.time_base)
             parts.append(mono)
     sound = np.concatenate(parts)
-    offset = int(round(start * rate))
+    offset = round(start * rate)
     sound = np.concatenate([np.zeros(offset), sound]) if offset > 0 else sound[-offset:]
     return soxr.resample(sound, rate, RATE).astype(np.float32)
 
@@ -186,7 +186,7 @@ def track_clip(path: Path, tracker: ClipTracker) -> dict[str, np.ndarray]:
     native_valid = np.asarray(valid)
     at = np.asarray(times)
     step = float(np.median(np.diff(at)))
-    count = int(round((at[-1] + step) * FPS))
+    count = round((at[-1] + step) * FPS)
     wanted = np.arange(count) / FPS
     left = np.clip(np.searchsorted(at, wanted + 1e-6, side="right") - 1, 0, len(at) - 1)
     right = np.minimum(left + 1, len(at) - 1)

@@ -19,7 +19,7 @@ import numpy as np
 FOLDS = 4
 
 
-def main() -> None:
+def main() -> None:  # noqa: PLR0915
     import torch
 
     from talkgen.audio.features import level_features, mel_power
@@ -27,7 +27,7 @@ def main() -> None:
     from talkgen.motion.transformer import MotionNet, MotionTransformer, MotionTransformerConfig
     from talkgen.training import motion_data
     from talkgen.training.motion_score import correlation
-    from talkgen.training.motion_train import TrainConfig, train_member
+    from talkgen.training.motion_train import TrainConfig, train_motion, train_phones
 
     presets = {
         "cpu": (MotionTransformerConfig(), TrainConfig()),
@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--preset", choices=presets, default="cpu")
     parser.add_argument("--hold-out", type=int, default=None, choices=range(FOLDS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--stage", choices=["phones", "all"], default="all")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -88,25 +89,33 @@ def main() -> None:
                 by_person.setdefault(clip.person, []).append(r)
         text = f"| phones {accuracy:.3f}"
         if by_person:
-            grid = [np.mean(r) for p, r in by_person.items() if p.startswith("GRID")]
-            rest = [np.mean(r) for p, r in by_person.items() if not p.startswith("GRID")]
-            text += f" | held out: GRID {np.mean(grid or [0]):.3f} others {np.mean(rest or [0]):.3f}"
+            grid = [np.mean(r) for p, r in by_person.items() if p.startswith("GRID")] or [0]
+            rest = [np.mean(r) for p, r in by_person.items() if not p.startswith("GRID")] or [0]
+            text += f" | held out: GRID {np.mean(grid):.3f} others {np.mean(rest):.3f}"
         return text
+
+    def report(text: str) -> None:
+        print(text, flush=True)
 
     model = MotionTransformer(model_config)
     for index, seed in enumerate(args.seeds):
         suffix = "" if args.hold_out is None else f"_fold{args.hold_out}"
         done = args.out / f"member_{seed}{suffix}.pt"
         started = args.out / f"phones_{seed}.pt"
+        if not started.exists():
+            state = train_phones(model_config, config, synthetic, seed, report)
+            torch.save(state, started)
+        if args.stage == "phones":
+            continue
         if not done.exists():
-            start = torch.load(started) if started.exists() else None
-            net, start = train_member(
-                model_config, config, synthetic, tracks, weights, seed, start=start,
-                report=lambda text: print(text, flush=True), check=check,
+            net = train_motion(
+                model_config, config, torch.load(started), synthetic, tracks, weights, seed,
+                report=report, check=check,
             )  # fmt: skip
-            torch.save(start, started)
             torch.save(net.state_dict(), done)
         model.members[index].load_state_dict(torch.load(done))
+    if args.stage == "phones":
+        return
     name = "checkpoint" if args.hold_out is None else f"checkpoint_fold{args.hold_out}"
     model.save_pretrained(args.out / name)
     print(f"wrote {args.out / name}")

@@ -1,4 +1,5 @@
-"""What stands out of the noise floor: the loudness tracker that levelling and speech detection share.
+"""What stands out of the noise floor: the loudness tracker that levelling and speech detection
+share.
 
 The floor is the minimum of the smoothed loudness over the last `FLOOR_FRAMES` (speech has gaps that
 often).

@@ -8,8 +8,8 @@ depends on how the sound was cut into blocks:
     MelLeveler  mel power to (N, 80) features over the speaker's own level and colour
 
 A whole-clip mean (what an experiment would subtract) is not known while sound arrives, so level and
-colour are running means over *active* frames, with a forgetting time of a few seconds of speech and a
-glance of `LEVEL_LOOKAHEAD` frames ahead. Silence does not move them.
+colour are running means over *active* frames, with a forgetting time of a few seconds of speech
+and a glance of `LEVEL_LOOKAHEAD` frames ahead. Silence does not move them.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-MEAN_INTERVAL_S, INTERVAL_SIGMA = 3.3, 0.55  # log-normal; people who talk blink 15-25 times a minute
+MEAN_INTERVAL_S, INTERVAL_SIGMA = 3.3, 0.55  # log-normal: 15-25 blinks a minute
 SHORTEST_INTERVAL_S = 0.8
 PHRASE_END_CHANCE = 0.5  # of a blink where speech stops
 SHAPES: tuple[tuple[float, ...], ...] = (

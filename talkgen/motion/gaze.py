@@ -1,4 +1,5 @@
-"""Gaze: fixations near the viewer, small saccades between them, eyes that counter the head's turn."""
+"""Gaze: fixations near the viewer, small saccades between them, eyes that counter the head's
+turn."""
 
 from __future__ import annotations
 

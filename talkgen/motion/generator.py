@@ -1,9 +1,9 @@
 """Speech to face motion: the one entry for files and for sound that is still arriving.
 
-Sound goes through small streams (resampling, mels, levelling, speech detection); the transformer reads
-windows of it on a fixed grid of `BLOCK` frames with the whole of its context around, and what has memory
-(blinks, gaze, head) steps frame by frame. So `generate` and `stream` give the same motion whatever the
-chunks, and memory does not grow with length.
+Sound goes through small streams (resampling, mels, levelling, speech detection); the transformer
+reads windows of it on a fixed grid of `BLOCK` frames with the whole of its context around, and
+what has memory (blinks, gaze, head) steps frame by frame. So `generate` and `stream` give the same
+motion whatever the chunks, and memory does not grow with length.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class MotionGenerator:
             self.stream(
                 chunks, audio.rate, seed=seed, still=still, pose_scale=pose_scale,
                 expression_scale=expression_scale,
-            )  # fmt: skip
+            )
         )
         if not parts:
             raise InputError(f"`audio` is {audio.seconds:.3f} s long, at least 0.04 s is needed")
@@ -112,15 +112,15 @@ class MotionGenerator:
         sound = _SoundWindow(rate)
         finisher = _Finisher(self, seed, still, pose_scale, expression_scale)
         samples = 0
-        for chunk in chunks:
-            chunk = np.asarray(chunk, np.float32)
+        for given in chunks:
+            chunk = np.asarray(given, np.float32)
             if not np.isfinite(chunk).all():
                 raise InputError("`chunks` hold NaN or infinite samples; remove them first")
             samples += len(chunk)
             sound.push(chunk)
             while sound.ready():
                 yield finisher.finish(sound.take(), BLOCK)
-        total = int(round(samples / rate * ENGINE_FPS))
+        total = round(samples / rate * ENGINE_FPS)
         sound.finish()
         while finisher.count < total:
             yield finisher.finish(sound.take(), min(BLOCK, total - finisher.count))
@@ -179,7 +179,8 @@ class _SoundWindow:
         low = (start - self._first) * PER_FRAME
         high = min((stop - self._first) * PER_FRAME, len(self._features))
         high = low + (high - low) // PER_FRAME * PER_FRAME
-        window = _Window(self._features[low:high], self._loud[low:high], self._level[low:high], start)
+        part = slice(low, high)
+        window = _Window(self._features[part], self._loud[part], self._level[part], start)
         self._block += 1
         keep = max(0, self._block * BLOCK - BACK)
         drop = (keep - self._first) * PER_FRAME

@@ -1,8 +1,8 @@
 """Head motion: a slow sway, and nods and raised brows on the stressed syllables.
 
-Sway is a damped spring driven by noise (two of them an axis: posture and talk), whose spread and speed
-are those of the tracked `train` speakers. A stressed syllable is a peak of loudness; some of them
-carry a nod or a raised brow that begins shortly before.
+Sway is a damped spring driven by noise (two of them an axis: posture and talk), whose spread and
+speed are those of the tracked `train` speakers. A stressed syllable is a peak of loudness; some of
+them carry a nod or a raised brow that begins shortly before.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def find_accents(loud_db: NDArray[np.float32]) -> NDArray[np.bool_]:
     out = np.zeros(len(smooth), bool)
     for t in range(PEAK_REACH, len(smooth) - PEAK_REACH):
         around = smooth[t - PEAK_REACH : t + PEAK_REACH + 1]
-        if smooth[t] >= ACCENT_ABOVE_DB and smooth[t] >= around.max() and around.min() < smooth[t] - 3:
-            out[t] = True
+        top = smooth[t]
+        out[t] = top >= ACCENT_ABOVE_DB and top >= around.max() and around.min() < top - 3
     return out
 
 

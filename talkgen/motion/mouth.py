@@ -37,7 +37,8 @@ class LipGeometry:
         self.per_control: Float32 = (TO_CHANNELS @ per_channel).astype(np.float32)
 
     def match(self, controls: Float32, gap: Float32) -> Float32:
-        """(T, C) controls changed so that their lip gap is `gap` (T,) over inter-ocular distance."""
+        """(T, C) controls changed so that their lip gap is `gap` (T,) over inter-ocular
+        distance."""
         out = controls.copy()
         effect = self.per_control
         opening = list(OPENING)

@@ -7,7 +7,8 @@ PHONES: tuple[str, ...] = (
     "a", "ae", "ah", "ao", "o", "u", "uh", "eh", "e", "ih", "iy", "ax", "y",
 )  # fmt: skip
 """Silence; p b; m; f v; th; t d; n; s z ts; sh zh ch; k g x; ng; l; r; w; j; h; then the vowels of
-father, cat, cut, caught, (German) Boot, boot, book, bet, (German) See, bit, beet, about, (French) tu."""
+father, cat, cut, caught, (German) Boot, boot, book, bet, (German) See, bit, beet, about, (French)
+tu."""
 
 SILENCE = PHONES.index("sil")
 BILABIALS = (PHONES.index("p"), PHONES.index("m"))

@@ -3,9 +3,9 @@
 A convolutional stem brings 100 features a second to 50 and names the phone of each 20 ms; hidden
 state and phone posteriors go on at 25 frames a second through transformer layers whose attention
 reaches `look_back` frames back and a few ahead (a band with a learned bias for each distance), so
-that a frame depends on a bounded stretch of sound. Two motion heads share the trunk: one learned from
-tracked people, one from a written rule on synthetic speech. Several such nets of different seeds
-(`num_members`) are averaged.
+that a frame depends on a bounded stretch of sound. Two motion heads share the trunk: one learned
+from tracked people, one from a written rule on synthetic speech. Several such nets of different
+seeds (`num_members`) are averaged.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class MotionOutput(NamedTuple):
     """What the net says of (B, 4 T, 80) features.
 
     phones : (B, 2 T, num_phones) logits, 50 a second
-    tracked : (B, T, num_controls + 4) controls, lip gap (in `gap_unit` of IOD), rotation (in 0.1 rad)
+    tracked : (B, T, num_controls + 4) controls, lip gap (`gap_unit` of IOD), rotation (0.1 rad)
     rule : the same layout by the rule
     """
 

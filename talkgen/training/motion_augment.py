@@ -132,7 +132,7 @@ def level_batch(power: Float32) -> Float32:
             if step + 1 < 50:
                 floor = np.minimum(floor, activity.START_FLOOR_DB)
             if (step + 1) % activity.BLOCK == 0:
-                minima = (minima + [block_min])[-keep:]
+                minima = ([*minima, block_min])[-keep:]
                 block_min = smooth.copy()
             peak = np.maximum(peak - activity.PEAK_FALL_DB, smooth)
             bar = np.maximum(floor + activity.ABOVE_FLOOR_DB, peak - activity.BELOW_PEAK_DB)

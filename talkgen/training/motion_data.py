@@ -1,8 +1,8 @@
 """Training examples for the motion transformer, from the caches of the prepare scripts.
 
 A `Track` is a stretch of mel power with its targets; `TrackSampler` cuts crops of one length out of
-many. Real tracks carry the motion fitted to a person, less that person's resting face; synthetic ones
-carry phones and rule-made motion.
+many. Real tracks carry the motion fitted to a person, less that person's resting face; synthetic
+ones carry phones and rule-made motion.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ class ClipMotion:
     sound: Float32
 
 
-def load_clips(cache: Path, which: str) -> list[ClipMotion]:
+def load_clips(cache: Path, which: str, *, fitted: bool = True) -> list[ClipMotion]:
     """Every clip of `cache`/{tracks,sound,fits}/`which` that has sound.
 
-    Where a clip has no fit yet, the landmarker's own scores stand in (they are not weights: for a
-    first trial only).
+    fitted : leave out clips without a fit; otherwise their weights and rotation are zero (enough
+        where only the lip gap is wanted)
     """
     clips = []
     for path in sorted((cache / "tracks" / which).glob("*.npz")):
@@ -76,14 +76,16 @@ def load_clips(cache: Path, which: str) -> list[ClipMotion]:
         if fit_path.exists():
             fit = np.load(fit_path)
             weights, rotation = fit["weights"], fit["rotation"]
+        elif fitted:
+            continue
         else:
-            weights = track["scores"]
+            weights = np.zeros((len(track["landmarks"]), len(MOTION_CHANNELS)), np.float32)
             rotation = np.zeros((len(weights), 3), np.float32)
         clips.append(
             ClipMotion(
                 path.stem, str(track["person"]), weights, rotation, lip_gap(track["landmarks"]),
                 track["valid"].astype(bool), np.load(sound_path),
-            )  # fmt: skip
+            )
         )
     return clips
 
@@ -91,8 +93,8 @@ def load_clips(cache: Path, which: str) -> list[ClipMotion]:
 def resting_levels(clips: list[ClipMotion]) -> dict[str, tuple[Float32, float]]:
     """For each person the resting (52,) weights and lip gap: what a shut, calm mouth measures.
 
-    Mouth channels rest where the lips are closest (the mean over the frames of the lowest tenth of the
-    gap), brows and eyes at their median.
+    Mouth channels rest where the lips are closest (the mean over the frames of the lowest tenth of
+    the gap), brows and eyes at their median.
     """
     out = {}
     mouth = np.array([c.startswith(("mouth", "jaw")) for c in MOTION_CHANNELS])
@@ -135,8 +137,11 @@ def real_tracks(clip: ClipMotion, targets: Float32, speeds: tuple[float, ...]) -
     return out
 
 
-def synthetic_tracks(folder: Path, gap_unit: float, numbers: list[int] | None = None) -> list[Track]:
-    """One Track a shard of scripts/prepare_speech.py; rotation targets are not valid there (zero)."""
+def synthetic_tracks(
+    folder: Path, gap_unit: float, numbers: list[int] | None = None
+) -> list[Track]:
+    """One Track a shard of scripts/prepare_speech.py; rotation targets are not valid there
+    (zero)."""
     out = []
     paths = sorted(p for p in folder.glob("*.npz") if not p.name.endswith(".part.npz"))
     for path in paths if numbers is None else [paths[n] for n in numbers]:
@@ -163,7 +168,8 @@ class TrackSampler:
         self._rng = np.random.default_rng(seed)
 
     def batch(self, size: int) -> dict[str, NDArray]:
-        """power (B, 4 F, 80), targets (B, F, C + 4), valid (B, F), phones (B, 2 F) (-1: unknown)."""
+        """power (B, 4 F, 80), targets (B, F, C + 4), valid (B, F), phones (B, 2 F) (-1:
+        unknown)."""
         frames = self._frames
         power = np.full((size, 4 * frames, 80), 1e-9, np.float32)
         targets = np.zeros((size, frames, NUM_OUTPUTS), np.float32)

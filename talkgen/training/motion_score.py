@@ -12,7 +12,8 @@ MAX_LAG = 2  # frames
 
 
 def correlation(
-    predicted: NDArray[np.float32], real: NDArray[np.float32], valid: NDArray[np.bool_] | None = None
+    predicted: NDArray[np.float32], real: NDArray[np.float32], valid: NDArray[np.bool_] | None =
+    None
 ) -> tuple[float, int]:
     """Pearson r at the best lag within +-2 frames, and that lag (positive: predicted is late)."""
     count = min(len(predicted), len(real))

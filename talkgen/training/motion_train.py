@@ -10,6 +10,7 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ FRAMES = 75  # motion frames of a crop (3 s)
 class TrainConfig:
     """How long and how; a preset of scripts/train_motion.py."""
 
-    phone_steps: int = 600
+    phone_steps: int = 450
     motion_steps: int = 420
     phone_batch: int = 24
     motion_batch: int = 16
@@ -79,112 +80,129 @@ def phone_loss(logits: Tensor, phones: Tensor) -> Tensor:
     )
 
 
-def _tensors(batch: dict[str, NDArray]) -> dict[str, Tensor]:
+def _tensors(batch: dict[str, NDArray[Any]]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in batch.items()}
 
 
-def train_member(
-    model_config: MotionTransformerConfig,
-    config: TrainConfig,
-    synthetic: list[Track],
-    real: list[Track],
-    real_weights: list[float],
-    seed: int,
-    *,
-    start: dict[str, Tensor] | None = None,
-    report: Callable[[str], None] = print,
-    check: Callable[[MotionNet], str] | None = None,
-) -> tuple[MotionNet, dict[str, Tensor]]:
-    """A trained net (averaged weights) and the state after the phone stage.
+class _Trainer:
+    """What both stages share: one net, synthetic speech, and the loss."""
 
-    start : such a state: skips the phone stage
-    check : called every 60 steps of the motion stage with the averaged net; its text is reported
-    """
-    torch.manual_seed(seed)
-    rng = np.random.default_rng([seed, 7])
-    net = MotionNet(model_config)
-    crop = FRAMES + HISTORY
-    speech = TrackSampler(synthetic, [len(t) for t in synthetic], crop, seed + 1)
-    weights = torch.from_numpy(output_weights())
-    rule_weights = weights.clone()
-    rule_weights[len(CONTROLS) + 1 :] = 0.0
+    def __init__(
+        self, model_config: MotionTransformerConfig, config: TrainConfig, synthetic: list[Track],
+        seed: int, stage: int,
+    ):  # fmt: skip
+        torch.manual_seed(seed * 10 + stage)
+        self.config = config
+        self.rng = np.random.default_rng([seed, stage])
+        self.net = MotionNet(model_config)
+        self.speech = TrackSampler(
+            synthetic, [len(t) for t in synthetic], FRAMES + HISTORY, seed * 10 + stage
+        )
+        self.weights = torch.from_numpy(output_weights())
+        self.rule_weights = self.weights.clone()
+        self.rule_weights[len(CONTROLS) + 1 :] = 0.0
+        self.rule_scale = scale_of(synthetic)
+        self.tracked_scale = self.rule_scale
 
-    def scale_of(tracks: list[Track]) -> Tensor:
-        values = np.concatenate([t.targets[t.valid] for t in tracks])
-        return torch.from_numpy(np.maximum(values.std(0), 0.02).astype(np.float32))
-
-    rule_scale = scale_of(synthetic)
-
-    def losses(batch: dict[str, Tensor], count: int) -> tuple[Tensor, str]:
-        """Synthetic rows come first: `count` of them."""
+    def loss(self, batch: dict[str, Tensor], count: int) -> tuple[Tensor, str]:
+        """Loss and its text; the first `count` rows are synthetic, the others tracked."""
+        config = self.config
         with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
-            phones, tracked, rule = net(batch["features"])
+            phones, tracked, rule = self.net(batch["features"])
         phones, tracked, rule = phones.float(), tracked.float(), rule.float()
+        targets, valid = batch["targets"], batch["valid"]
         named = phone_loss(phones[:count], batch["phones"][:count])
         ruled = motion_loss(
-            rule[:count], batch["targets"][:count], batch["valid"][:count], rule_scale, rule_weights
+            rule[:count], targets[:count], valid[:count], self.rule_scale, self.rule_weights
         )
         total = config.phone_weight * named + config.rule_weight * ruled
         text = f"phone {named.item():.3f} rule {ruled.item():.3f}"
         if count < len(tracked):
             moved = motion_loss(
-                tracked[count:], batch["targets"][count:], batch["valid"][count:], scale, weights
+                tracked[count:], targets[count:], valid[count:], self.tracked_scale, self.weights
             )
             total = total + moved
             text += f" tracked {moved.item():.3f}"
         return total, text
 
-    def optimizer(rate: float) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(
-            net.parameters(), lr=rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
+    def plan(self, rate: float, steps: int) -> tuple[Any, Any]:
+        adam = torch.optim.AdamW(
+            self.net.parameters(), lr=rate, weight_decay=self.config.weight_decay,
+            betas=(0.9, 0.98),
+        )  # fmt: skip
+        pace = torch.optim.lr_scheduler.OneCycleLR(
+            adam, rate, total_steps=max(steps, 2), pct_start=0.12
         )
+        return adam, pace
 
-    began = time.time()
-    if start is None:
-        net.train()
-        steps = config.phone_steps
-        adam = optimizer(config.learning_rate)
-        plan = torch.optim.lr_scheduler.OneCycleLR(
-            adam, config.learning_rate, total_steps=steps, pct_start=0.15
-        )
-        for step in range(steps):
-            batch = augmented_features(speech.batch(config.phone_batch), rng, HISTORY)
-            loss, text = losses(_tensors(batch), config.phone_batch)
-            adam.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            adam.step()
-            plan.step()
-            if step % 50 == 49:
-                report(f"seed {seed} phones {step + 1}/{steps} {text} {time.time() - began:.0f} s")
-        start = copy.deepcopy(net.state_dict())
-    else:
-        net.load_state_dict(start)
-
-    scale = scale_of(real)
-    people = TrackSampler(real, real_weights, crop, seed + 2)
-    averaged = copy.deepcopy(net).eval()
-    adam = optimizer(config.motion_rate)
-    steps, size = config.motion_steps, config.motion_batch
-    plan = torch.optim.lr_scheduler.OneCycleLR(
-        adam, config.motion_rate, total_steps=max(steps, 2), pct_start=0.1
-    )
-    for step in range(steps):
-        net.train()
-        first, second = speech.batch(size), people.batch(size)
-        joined = {name: np.concatenate([first[name], second[name]]) for name in first}
-        batch = augmented_features(joined, rng, HISTORY)
-        loss, text = losses(_tensors(batch), size)
+    def step(self, batch: dict[str, NDArray[Any]], count: int, adam: Any, pace: Any) -> str:
+        self.net.train()
+        loss, text = self.loss(_tensors(augmented_features(batch, self.rng, HISTORY)), count)
         adam.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         adam.step()
-        plan.step()
+        pace.step()
+        return text
+
+
+def scale_of(tracks: list[Track]) -> Tensor:
+    """(C + 4,) spread of each target, at least 0.02."""
+    values = np.concatenate([t.targets[t.valid] for t in tracks])
+    return torch.from_numpy(np.maximum(values.std(0), 0.02).astype(np.float32))
+
+
+def train_phones(
+    model_config: MotionTransformerConfig,
+    config: TrainConfig,
+    synthetic: list[Track],
+    seed: int,
+    report: Callable[[str], None] = print,
+) -> dict[str, Tensor]:
+    """The state of a net that knows phones and the rule, from synthetic speech alone."""
+    trainer = _Trainer(model_config, config, synthetic, seed, stage=1)
+    adam, pace = trainer.plan(config.learning_rate, config.phone_steps)
+    began = time.time()
+    for step in range(config.phone_steps):
+        batch = trainer.speech.batch(config.phone_batch)
+        text = trainer.step(batch, config.phone_batch, adam, pace)
+        if step % 100 == 99:
+            report(f"seed {seed} phones {step + 1} {text} {time.time() - began:.0f} s")
+    return copy.deepcopy(trainer.net.state_dict())
+
+
+def train_motion(
+    model_config: MotionTransformerConfig,
+    config: TrainConfig,
+    start: dict[str, Tensor],
+    synthetic: list[Track],
+    real: list[Track],
+    real_weights: list[float],
+    seed: int,
+    *,
+    report: Callable[[str], None] = print,
+    check: Callable[[MotionNet], str] | None = None,
+) -> MotionNet:
+    """A net (averaged weights) trained on from `start` with tracked people and synthetic speech.
+
+    check : called every 60 steps with the averaged net; its text is reported
+    """
+    trainer = _Trainer(model_config, config, synthetic, seed, stage=2)
+    trainer.net.load_state_dict(start)
+    trainer.tracked_scale = scale_of(real)
+    people = TrackSampler(real, real_weights, FRAMES + HISTORY, seed)
+    averaged = copy.deepcopy(trainer.net).eval()
+    adam, pace = trainer.plan(config.motion_rate, config.motion_steps)
+    began, size = time.time(), config.motion_batch
+    for step in range(config.motion_steps):
+        first, second = trainer.speech.batch(size), people.batch(size)
+        joined = {name: np.concatenate([first[name], second[name]]) for name in first}
+        text = trainer.step(joined, size, adam, pace)
         with torch.no_grad():
             keep = min(config.average, (step + 1) / (step + 10))
-            for slow, fast in zip(averaged.parameters(), net.parameters(), strict=True):
+            for slow, fast in zip(averaged.parameters(), trainer.net.parameters(), strict=True):
                 slow.lerp_(fast, 1 - keep)
-        if step % 60 == 59 or step == steps - 1:
+        if step % 60 == 59 or step == config.motion_steps - 1:
             seen = check(averaged) if check is not None else ""
-            report(f"seed {seed} motion {step + 1}/{steps} {text} {time.time() - began:.0f} s {seen}")
-    return averaged, start
+            report(f"seed {seed} motion {step + 1} {text} {time.time() - began:.0f} s {seen}")
+    return averaged

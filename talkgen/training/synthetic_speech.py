@@ -27,7 +27,8 @@ VARIANTS = (
     "+antonio", "+belinda", "+benjamin", "+caleb", "+david", "+ed", "+edward", "+grandma",
     "+grandpa", "+john", "+klatt", "+klatt2", "+klatt3", "+klatt4", "+linda", "+marcelo", "+max",
     "+michel", "+miguel", "+paul", "+pedro", "+quincy", "+rob", "+robert", "+sandro", "+shelby",
-    "+steph", "+travis", "+victor", "+zac", "+Denis", "+Diogo", "+Gene", "+Hugo", "+aunty", "+boris",
+    "+steph", "+travis", "+victor", "+zac", "+Denis", "+Diogo", "+Gene", "+Hugo", "+aunty",
+    "+boris",
 )  # fmt: skip
 LANGUAGES = tuple(SENTENCES)
 ACCENTS = {"en": ("en-us", "en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp"), "pt": ("pt", "pt-br"),

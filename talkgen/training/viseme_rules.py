@@ -1,9 +1,10 @@
 """Phones to motion by a written rule: a target for each phone class, joined by dominance curves.
 
 Every phone pulls towards its target with a strength that falls with the distance from its middle
-(Cohen and Massaro 1993); what a phone does not care about it leaves to its neighbours (an s takes its
-lip rounding from the vowels around it). Openings follow what tracked people do: s, t and k are nearly as
-open as the vowels beside them, the rounded vowels far less than a table of drawn visemes has it.
+(Cohen and Massaro 1993); what a phone does not care about it leaves to its neighbours (an s takes
+its lip rounding from the vowels around it). Openings follow what tracked people do: s, t and k are
+nearly as open as the vowels beside them, the rounded vowels far less than a table of drawn visemes
+has it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from talkgen.motion.phones import PHONES
 FULL_GAP = 0.17
 """Lip gap of an open vowel over the inter-ocular distance."""
 
-# gap (share of FULL_GAP), jawOpen, then further controls; `strength` per phone for gap and for shape
+# gap (share of FULL_GAP), jawOpen, then further controls; `strength` per phone for gap and for
+# shape
 _TABLE: dict[str, tuple[float, float, float, float, dict[str, float]]] = {
     # phone: gap, jaw, gap strength, shape strength, shape
     "sil": (0.0, 0.0, 1.2, 0.7, {}),

@@ -15,7 +15,8 @@ def test_finds_the_spoken_second(noise, gain, voice_like):
     sound += (noise * gain * rng.normal(size=sound.size)).astype(np.float32)
     heard = detect_speech(sound, 16000)
     assert heard[200:240].mean() > 0.8
-    assert heard[70:190].mean() < 0.05 and heard[330:].mean() < 0.05
+    assert heard[70:190].mean() < 0.05
+    assert heard[330:].mean() < 0.05
 
 
 @pytest.mark.parametrize("sound", [np.zeros(32000), 1e-5 * np.ones(32000)])

@@ -33,7 +33,9 @@ def test_rule_closes_on_m_and_opens_on_a():
     times = (np.arange(25) + 0.5) / 25
     motion = rule_motion(starts, ends, phones, times)
     gap = motion[:, -1]
-    assert gap[4] > 0.7 * FULL_GAP and gap[12] > 0.5 * FULL_GAP
-    assert gap[8] < 0.02 and gap[-3:].max() < 0.02
+    assert gap[4] > 0.7 * FULL_GAP
+    assert gap[12] > 0.5 * FULL_GAP
+    assert gap[8] < 0.02
+    assert gap[-3:].max() < 0.02
     assert motion[4, CONTROLS.index("jawOpen")] > 0.5
     assert phone_frames(starts, ends, phones, 50).tolist()[16] == PHONES.index("m")

@@ -50,7 +50,8 @@ def test_head_stays_in_a_talking_persons_range():
     accents = np.random.default_rng(1).random(5000) < 0.04
     turns = np.array([process.step(True, bool(a))[0] for a in accents]) / DEGREE
     assert (np.abs(turns) < 12).all()
-    assert (turns.std(0) > 0.5).all() and (turns.std(0) < 4).all()
+    assert (turns.std(0) > 0.5).all()
+    assert (turns.std(0) < 4).all()
     speed = np.abs(np.diff(turns, axis=0)).mean() * 25
     assert 1 < speed < 25  # degrees a second
 
