@@ -17,7 +17,6 @@ import typer
 from PIL import Image
 
 from talkgen.face.analyzer import FaceAnalyzer
-from talkgen.motion.retarget import Retargeter
 from talkgen.render.mesh import MeshRenderer, PreparedPortrait
 from talkgen.types import MOTION_CHANNELS, ImageArray, Motion, Portrait
 
@@ -146,11 +145,9 @@ def main(
         start = time.perf_counter()
         ready = renderer.prepare(Portrait(image, faces[0]))
         prepared = time.perf_counter()
-        retargeter = Retargeter(renderer.head, ready.fit, ready.frame_size, ready.landmarks)
         box = crop_box(ready, zoom)
         cells = [cut(image, box, side)]
-        for pose in retargeter.poses(column_motion(names)):
-            frame = ready.frame(pose.weights, pose.rotation, pose.translation, pose.scale)
+        for frame in renderer.render(ready, column_motion(names)):
             cells.append(cut(frame, box, side))
         spent = (time.perf_counter() - prepared) / len(names)
         print(

@@ -64,16 +64,19 @@ def draw_eye(
     points: NDArray[np.float32],
     places: NDArray[np.float32],
     shut_places: NDArray[np.float32],
+    covered: NDArray[np.float32],
     progress: float,
     turned: float,
-    softness: float,
+    shadow: float,
 ) -> None:
     """Draw one eye into `frame`, in place.
 
     frame, skin : the eye's box of the picture and what of the skin is seen there
     points : (V, 3) pixels of the box; places : (V, 2) source pixels of the crop of `layers`
     shut_places : (V, 2) the same for a lid that is shut
+    covered : (h, w) share of each pixel that skin covers
     progress, turned : how far the lid is closed and the gaze moved, 0 to 1
+    shadow : pixels that the shadow of a lid reaches down
     """
     height, width = frame.shape[:2]
     if progress > 0.0:
@@ -82,8 +85,7 @@ def draw_eye(
         share = there[..., 2] * float(smoothstep(0.03, 0.4, np.float32(progress)))
         lids = sample_float(layers.lids, np.ascontiguousarray(there[..., :2]))
         lay_over(frame, lids, share)
-    covered = (skin.triangle >= 0).astype(np.float32)
-    if covered.min() > 0.0:
+    if covered.min() >= 1.0:
         return
     ball = rasterize(points, eye.faces, Fragments.empty(height, width), threads=1)
     there = interpolate(ball, eye.faces, places, np.zeros((height, width, 2), np.float32))
@@ -92,10 +94,7 @@ def draw_eye(
         color += turned * (sample_float(layers.clean, there) - color)
     if progress > 0.0:
         # The lid that comes down shades the eyeball under it.
-        above = cv2.GaussianBlur(
-            np.roll(covered, max(1, round(4 * softness)), axis=0), (0, 0), 4.0 * softness
-        )
+        down = np.roll(covered, max(1, round(shadow)), axis=0)
+        above = cv2.GaussianBlur(down, (0, 0), max(shadow, 0.5))
         color *= (1.0 - 0.35 * min(1.0, 2 * progress) * above)[..., None]
-    soft = cv2.GaussianBlur(covered, (0, 0), softness, borderType=cv2.BORDER_REPLICATE)
-    share = (1.0 - np.clip(2.0 * soft - 1.0, 0.0, 1.0)) * (ball.triangle >= 0)
-    lay_over(frame, color, share.astype(np.float32))
+    lay_over(frame, color, (1.0 - covered) * (ball.triangle >= 0))

@@ -8,14 +8,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from talkgen.render.background import smoothstep
 from talkgen.render.composite import lay_over, sample_float
 from talkgen.render.inpaint import polygon_mask
-from talkgen.render.mouth import MouthParts, teeth_row
+from talkgen.render.mouth import TEETH_COLUMNS, MouthParts, teeth_row
 from talkgen.render.raster import Fragments, interpolate, rasterize
 from talkgen.render.rings import CHEEKS, INNER_LIPS, LIPS
 
 OPEN_GAP = 0.025
 """Inner lip gap of the photograph, in inter-ocular distances, above which it shows an interior."""
+
+SLIT = 0.008
+"""Half width of a slit between the lips, in inter-ocular distances, that shows nothing inside."""
+
+LIP_LINE = 0.72
+"""Brightness of the line between shut lips, over that of the lips."""
 
 SOFTNESS = 0.010
 """Blur of what is drawn, in inter-ocular distances."""
@@ -36,14 +43,15 @@ class MouthPhoto:
     """What the photograph itself shows between open lips.
 
     origin : (x, y) of the crop; crop : (h, w, 3) float32; seen : (h, w) float32 in [0, 1]
-    edge : height in source pixels where the upper teeth end, None where none are seen
+    edge : (5,) middle column, half width and parabola of the upper teeth's lower edge, in pixels of
+        the crop, None where no teeth are seen
     enamel : (3,) their colour, None where none are seen
     """
 
     origin: tuple[int, int]
     crop: NDArray[np.float32]
     seen: NDArray[np.float32]
-    edge: float | None
+    edge: NDArray[np.float32] | None
     enamel: NDArray[np.float32] | None
 
 
@@ -81,10 +89,10 @@ def mouth_colors(
         middle = 0.5 * (eyes[corner] + eyes[iris])
         white.append(_mean_color(image, middle[None], 0.01 * interocular))
     sclera = np.median(white, axis=0).astype(np.float32)
-    light = float(np.clip(0.82 * _luminance(cheek), 0.75 * _luminance(sclera), 235.0))
+    light = float(np.clip(1.02 * _luminance(cheek), 0.75 * _luminance(sclera), 235.0))
     # Teeth keep the white balance of the picture, taken from the whites of the eyes, not the skin.
     cast = sclera / max(_luminance(sclera), 1.0)
-    neutral = np.float32([1.03, 1.0, 0.93])
+    neutral = np.float32([1.10, 1.0, 0.91])
     balance = neutral * (0.65 + 0.35 * np.clip(cast, 0.8, 1.2))
     enamel = np.float32(light) * balance / _luminance(balance)
     if photo is not None and photo.enamel is not None:
@@ -93,8 +101,8 @@ def mouth_colors(
     pink = np.float32([1.28, 0.86, 0.84])
     flesh = 0.5 * lip / max(lip_light, 1.0) + 0.5 * pink
     gum = flesh * np.float32(0.5 * lip_light + 0.2 * light)
-    tongue = flesh * np.float32(0.45 * lip_light + 0.28 * light)
-    dark = flesh * np.float32(0.13 * _luminance(cheek) + 3.0)
+    tongue = flesh * np.float32(0.55 * lip_light + 0.25 * light)
+    dark = flesh * np.float32(0.16 * _luminance(cheek) + 3.0)
     return MouthColors(*(c.astype(np.float32) for c in (enamel, gum, tongue, dark)))
 
 
@@ -114,7 +122,7 @@ def photographed_mouth(
     points = ring - np.array([x0, y0], np.float32)
     seen = polygon_mask(points, crop.shape[:2], 0.0)
     edge, enamel = _upper_teeth(crop, seen, image, landmarks, interocular)
-    return MouthPhoto((x0, y0), crop, seen, None if edge is None else edge + y0, enamel)
+    return MouthPhoto((x0, y0), crop, seen, edge, enamel)
 
 
 def _upper_teeth(
@@ -123,8 +131,12 @@ def _upper_teeth(
     image: NDArray[np.uint8],
     landmarks: NDArray[np.float32],
     interocular: float,
-) -> tuple[float | None, NDArray[np.float32] | None]:
-    """Return where the upper teeth end (row of the crop) and their colour, None without teeth."""
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+    """Return the curve where the upper teeth end and their colour, None without teeth.
+
+    The curve holds its middle column, its half width and the coefficients of a parabola over the
+    columns between -1 and 1, all in pixels of the crop.
+    """
     cheek = _mean_color(image, landmarks[list(CHEEKS)], 0.04 * interocular)
     luminance = crop @ np.float32([0.299, 0.587, 0.114])
     redness = (crop[..., 0] - crop[..., 1:].mean(axis=2)) / np.maximum(luminance, 1.0)
@@ -134,19 +146,29 @@ def _upper_teeth(
     teeth = inside & (luminance > 0.62 * bright) & (redness < 0.75 * skin_redness + 0.05)
     if bright < 0.55 * _luminance(cheek) or teeth.sum() < 0.15 * inside.sum():
         return None, None
-    columns = np.flatnonzero(inside.sum(axis=0) > 0.5 * inside.sum(axis=0).max())
-    ends = []
+    columns = np.flatnonzero(inside.sum(axis=0) > 0.35 * inside.sum(axis=0).max())
+    at, ends = [], []
     for x in columns:
         rows = np.flatnonzero(teeth[:, x])
         if len(rows) == 0:
             continue
         # The first unbroken run from above: a second one would be the lower teeth.
         breaks = np.flatnonzero(np.diff(rows) > max(2.0, 0.012 * interocular))
+        at.append(x)
         ends.append(rows[breaks[0]] if len(breaks) else rows[-1])
-    if len(ends) < 0.5 * len(columns):
+    if len(ends) < 0.5 * len(columns) or len(ends) < 6:
         return None, None
-    middle = ends[len(ends) // 4 : max(len(ends) // 4 + 1, 3 * len(ends) // 4)]
-    return float(np.percentile(middle, 70)), np.median(crop[teeth], axis=0).astype(np.float32)
+    x, y = np.array(at, float), np.array(ends, float)
+    center, half = float(columns.mean()), float(np.ptp(columns)) / 2
+    for _ in range(3):  # a parabola; columns that fall short of it are gaps and shadows
+        curve = np.polyfit((x - center) / half, y, 2)
+        off = y - np.polyval(curve, (x - center) / half)
+        keep = np.abs(off) <= max(1.5 * float(np.median(np.abs(off))), 1.0)
+        if keep.sum() < 6:
+            break
+        x, y = x[keep], y[keep]
+    edge = np.array([center, half, *curve], np.float32)
+    return edge, np.median(crop[teeth], axis=0).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,18 +201,17 @@ class Interior:
 def draw_mouth(
     frame: NDArray[np.uint8],
     interior: Interior,
-    skin: Fragments,
+    covered: NDArray[np.float32],
     points: NDArray[np.float32],
     interocular: float,
-    edge_softness: float,
 ) -> None:
     """Draw the inside of the mouth into `frame`, the mouth's box of the picture, in place.
 
-    skin : what of the skin is seen in the box; points : (N, 3) the parts, in pixels of the box
+    covered : (h, w) share of each pixel that skin and lips cover
+    points : (N, 3) the parts, in pixels of the box
     """
     height, width = frame.shape[:2]
-    covered = (skin.triangle >= 0).astype(np.float32)
-    if covered.min() > 0.0:
+    if covered.min() >= 1.0:
         return
     parts = interior.parts
     drawn = rasterize(points, parts.faces, Fragments.empty(height, width), threads=1)
@@ -202,16 +223,16 @@ def draw_mouth(
     color = _shaded(kind, there, interior.colors)
 
     opening = 1.0 - covered
-    wide = max(0.035 * interocular, 1.0)
+    wide = max(0.030 * interocular, 1.0)
     light = cv2.GaussianBlur(opening, (0, 0), wide)
     shadow = cv2.warpAffine(
         cv2.GaussianBlur(opening, (0, 0), 0.6 * wide),
-        np.float32([[1, 0, 0], [0, 1, 0.8 * wide]]),
+        np.float32([[1, 0, 0], [0, 1, 0.7 * wide]]),
         (width, height),
+        borderMode=cv2.BORDER_REPLICATE,
     )
-    shade = (0.25 + 0.75 * np.clip(1.5 * light, 0.0, 1.0)) * (
-        0.45 + 0.55 * np.clip(1.4 * shadow, 0, 1)
-    )
+    shade = 0.45 + 0.55 * np.clip(1.6 * light, 0.0, 1.0)
+    shade *= 0.62 + 0.38 * np.clip(1.5 * shadow, 0.0, 1.0)
     color *= shade[..., None]
     color = cv2.GaussianBlur(color, (0, 0), max(SOFTNESS * interocular, 0.45))
 
@@ -219,10 +240,25 @@ def draw_mouth(
     if photo is not None:
         places = np.ascontiguousarray(there[..., 3:5])
         seen = cv2.remap(photo.seen, places, None, cv2.INTER_LINEAR, borderValue=0.0)
-        seen = seen * (drawn.triangle >= 0)
+        # Teeth that the photograph shows stay with the skull, whatever else lies behind them.
+        shown = (kind == 0) if photo.edge is not None else (drawn.triangle >= 0)
+        seen *= cv2.GaussianBlur(shown.astype(np.float32), (0, 0), 0.5)
         color += seen[..., None] * (sample_float(photo.crop, places) - color)
-    soft = cv2.GaussianBlur(covered, (0, 0), edge_softness, borderType=cv2.BORDER_REPLICATE)
-    lay_over(frame, color, 1.0 - np.clip(2.0 * soft - 1.0, 0.0, 1.0))
+        _close_slits(frame, covered, interocular)
+    # In a slit too thin to look into stays the line that the photograph has there.
+    open_here = cv2.GaussianBlur(opening, (0, 0), max(SLIT * interocular, 0.6))
+    lay_over(frame, color, opening * smoothstep(0.2, 0.5, open_here))
+
+
+def _close_slits(
+    frame: NDArray[np.uint8], covered: NDArray[np.float32], interocular: float
+) -> None:
+    """Put the colour of the lips around under the opening, where the photograph has teeth."""
+    solid = (covered >= 1.0).astype(np.float32)
+    sigma = max(0.010 * interocular, 0.8)
+    mass = cv2.GaussianBlur(solid, (0, 0), sigma)[..., None]
+    lips = cv2.GaussianBlur(frame * solid[..., None], (0, 0), sigma) / np.maximum(mass, 1e-3)
+    lay_over(frame, lips * LIP_LINE, 1.0 - covered)
 
 
 def _shaded(
@@ -240,21 +276,31 @@ def _shaded(
         grid = np.stack([u * size[1] - 0.5, v * size[0] - 0.5], axis=-1).astype(np.float32)
         texel = sample_float(row.texture, grid)
         bright, gum, cover, warm = (texel[..., k : k + 1] for k in range(4))
-        enamel = colors.enamel * bright * (1.0 - warm * np.float32([0.0, 0.035, 0.12]))
+        enamel = colors.enamel * bright * (1.0 - warm * np.float32([0.0, 0.02, 0.07]))
         tooth = enamel * (1.0 - gum) + colors.gum * gum
-        depth = np.exp(-0.30 * np.maximum(inward, 0.0) - (0.0 if upper else 0.12))[..., None]
+        depth = np.exp(-0.26 * np.maximum(inward, 0.0) - (0.0 if upper else 0.08))[..., None]
         tooth = colors.dark + (tooth * depth - colors.dark) * cover
         color[here] = tooth[here]
     here = kind == 2
     if here.any():
-        depth = np.exp(-0.34 * np.maximum(inward, 0.0))[..., None]
+        depth = np.exp(-0.22 * np.maximum(inward - 0.7, 0.0))[..., None]
         groove = 1.0 - 0.12 * np.exp(-(((u - 0.5) / 0.05) ** 2))[..., None]
         color[here] = (np.maximum(colors.tongue * depth * groove, colors.dark))[here]
     return color.astype(np.float32)
 
 
-def with_upper_edge(parts: MouthParts, drop: float) -> MouthParts:
-    """Return the parts with the upper row moved down by `drop` cm, to where the photograph has it."""
+def with_upper_edge(
+    parts: MouthParts, points: NDArray[np.float32], edge: NDArray[np.float32], scale: float
+) -> MouthParts:
+    """Return the parts with the upper row moved to where the photograph has its edge.
+
+    points : (N, 2) the parts in pixels of the photograph's crop; edge : see `MouthPhoto`
+    """
+    row = np.flatnonzero(parts.kind == 0)
+    rows = row.reshape(-1, TEETH_COLUMNS)
+    front = points[rows[0]]
+    at = np.clip((front[:, 0] - edge[0]) / edge[1], -1.0, 1.0)
+    drop = (np.polyval(edge[2:], at) - front[:, 1]) / scale
     vertices = parts.vertices.copy()
-    vertices[parts.kind == 0, 1] += np.float32(drop)
+    vertices[rows, 1] += drop.astype(np.float32)
     return replace(parts, vertices=vertices)

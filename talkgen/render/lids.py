@@ -109,6 +109,7 @@ def _shut_lid(
         hidden, np.float32([[1, 0, 0], [0, 1, -0.015 * interocular]]), shape[::-1]
     )
     hidden = np.maximum(hidden, lifted)
+    hidden = np.maximum(hidden, _lashes(crop, ring, interocular))
     hidden = np.clip(cv2.GaussianBlur(hidden, (0, 0), 0.008 * interocular + 0.5) * 1.5, 0.0, 1.0)
     skin = push_pull(crop, np.clip(1.0 - hidden * 1.02, 0.0, 1.0))
     smooth = cv2.GaussianBlur(skin, (0, 0), 0.02 * interocular + 0.5)
@@ -126,6 +127,22 @@ def _shut_lid(
     painted = (smooth + 0.8 * grain) * shade[..., None]
     out = crop + (painted - crop) * hidden[..., None]
     return _lash_line(out, crop, ring, margin, interocular)
+
+
+def _lashes(
+    crop: NDArray[np.float32], ring: NDArray[np.float32], interocular: float
+) -> NDArray[np.float32]:
+    """Return (h, w) where thin dark strokes stand around the eye's opening."""
+    shape = crop.shape[:2]
+    luminance = crop.mean(axis=2)
+    around = polygon_mask(ring, shape, 0.11 * interocular)
+    wide = max(3, 2 * round(0.022 * interocular) + 1)
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (wide, wide))
+    # Strokes thinner than the element vanish when the picture is closed with it.
+    stroke = cv2.morphologyEx(luminance, cv2.MORPH_CLOSE, element) - luminance
+    mask = (stroke > 0.05 * luminance + 4.0).astype(np.float32) * around
+    reach = max(3, 2 * round(0.006 * interocular) + 1)
+    return cv2.dilate(mask, np.ones((reach, reach), np.uint8))
 
 
 def _lash_line(

@@ -53,12 +53,12 @@ class MeshRenderer:
         self, portrait: Portrait | PreparedPortrait, motion: Motion, *, size: int | None = None
     ) -> Iterator[ImageArray]:
         """Yield one (H, W, 3) uint8 RGB frame for each frame of `motion`."""
-        from talkgen.motion.retarget import Retargeter
-
         ready = self.prepare(portrait, size=size) if isinstance(portrait, Portrait) else portrait
-        retargeter = Retargeter(self.head, ready.fit, ready.frame_size, ready.landmarks)
-        for pose in retargeter.poses(motion):
-            yield ready.frame(pose.weights, pose.rotation, pose.translation, pose.scale)
+        sealed = 1.0 if motion.space == "portrait" else 0.0
+        for pose in ready.retargeter.poses(motion):
+            yield ready.frame(
+                pose.weights, pose.rotation, pose.translation, pose.scale, sealed=sealed
+            )
 
 
 def resized(portrait: Portrait, size: int) -> tuple[Portrait, float]:

@@ -24,6 +24,7 @@ GUM_CM = 0.7
 """Height of gum drawn beyond the crowns."""
 
 PIXELS_PER_CM = 40
+TEETH_COLUMNS = 57
 
 ARCH_HALF_WIDTH_CM = 2.75
 ARCH_LENGTH_CM = 4.4
@@ -150,13 +151,13 @@ def mouth_parts(
     count = 0
     for kind, upper in enumerate((True, False)):
         row = teeth_row(upper)
-        columns, rows = 57, 5
+        columns, rows = TEETH_COLUMNS, 5
         s = np.linspace(-row.length / 2, row.length / 2, columns, dtype=np.float32)
         arch = _arch(s * grow, grow, 0.0 if upper else 0.22)
         behind = 0.0 if upper else 0.28
         heights = np.linspace(0.0, row.height, rows, dtype=np.float32)
         # The upper incisors end a little below the line of the lips, the lower ones at it.
-        edge = cy + 0.22 if upper else cy + 0.10
+        edge = cy + 0.32 if upper else cy
         curve = -0.35 * (arch[:, 1] / (ARCH_LENGTH_CM * grow)) ** 1.5 + 0.0
         sign = -1.0 if upper else 1.0
         for h in heights:
@@ -178,7 +179,7 @@ def mouth_parts(
         wide = (1.75 * np.sin(np.pi / 2 * min(1.0, along / 0.45)) ** 0.6 + 0.02) * grow
         rise = 0.75 - 0.95 * np.sin(np.pi * min(1.0, 0.25 + 0.75 * along) ** 1.0)
         groove = 0.10 * np.exp(-((across / 0.18) ** 2)) * np.sin(np.pi * along)
-        y = cy + 0.30 + rise * grow + 0.85 * np.abs(across) ** 2.2 * (0.4 + along) + groove
+        y = cy + 0.05 + rise * grow + 0.85 * np.abs(across) ** 2.2 * (0.4 + along) + groove
         z = np.full(columns, front + 0.75 + 4.2 * along * grow)
         vertices.append(np.column_stack([cx + across * wide, y, z]))
         places.append(np.column_stack([(across + 1) / 2, np.full(columns, along)]))

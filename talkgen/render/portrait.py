@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from talkgen.face.fit import HeadFit
 from talkgen.face.head import HeadModel
+from talkgen.motion.retarget import Retargeter
 from talkgen.render.background import Relief
 from talkgen.render.composite import sample, source_map
 from talkgen.render.eyes import FULL_GAZE, Eye, blink_progress, channel, draw_eye
@@ -17,13 +18,13 @@ from talkgen.render.interior import Interior, draw_mouth
 from talkgen.render.jaw import rigid_movement
 from talkgen.render.lids import EyeLayers
 from talkgen.render.pose import limited, project, rotation_matrix
-from talkgen.render.raster import Fragments, rasterize
+from talkgen.render.raster import Fragments, coverage, rasterize
 from talkgen.render.rings import INNER_LIPS, LOWER_LID, UPPER_LID
 from talkgen.render.texture import toward_viewer
 from talkgen.types import ImageArray
 
-EDGE_SOFTNESS = 0.004
-"""Softness of the lids' and the inner lips' edges, in inter-ocular distances."""
+SMALL_PX = 200.0
+"""Eye distances below this get three instead of two samples a pixel side at lids and lips."""
 
 STILL_PX = 0.02
 """Moves of the picture smaller than this are none."""
@@ -59,6 +60,8 @@ class PreparedPortrait:
     interior: Interior
     jaw_vertices: NDArray[np.int32]
     mouth_shift: NDArray[np.float32]
+    seal: NDArray[np.float32]
+    retargeter: Retargeter
 
     def __post_init__(self) -> None:
         self._buffers: dict[str, NDArray[Any]] = {}
@@ -68,9 +71,11 @@ class PreparedPortrait:
         """Width and height of the frames in pixels."""
         return self.image.shape[1], self.image.shape[0]
 
-    def vertices(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    def vertices(self, weights: NDArray[np.float32], sealed: float = 0.0) -> NDArray[np.float32]:
         """Return the head's vertices (V, 3), cm, under expression weights (52,)."""
         out = self.head.deform(self.neutral, weights) + self.lift
+        if sealed > 0.0:
+            out += np.float32(sealed) * self.seal
         for eye in self.eyes.values():
             progress = blink_progress(float(weights[eye.blink]), float(self.fit.weights[eye.blink]))
             if progress > 0.0:
@@ -83,12 +88,15 @@ class PreparedPortrait:
         rotation: NDArray[np.float32] | None = None,
         translation: NDArray[np.float32] | None = None,
         scale: float | None = None,
+        *,
+        sealed: float = 0.0,
     ) -> ImageArray:
         """Return one frame (H, W, 3) uint8; at the fitted values it is the photograph.
 
         weights : (52,) absolute, in [0, 1]
         rotation : (3,) radians, absolute; softly limited about the photograph's
         translation : (2,) pixels of the head's origin; scale : pixels a centimetre
+        sealed : 1 where the motion starts from the portrait's shut lips (speech), 0 for tracks
         """
         fit = self.fit
         weights = np.clip(np.asarray(weights, np.float32), 0.0, 1.0)
@@ -98,7 +106,7 @@ class PreparedPortrait:
         scale = float(fit.scale if scale is None else scale)
         turn = rotation_matrix(angles)
 
-        vertices = self.vertices(weights)
+        vertices = self.vertices(weights, sealed)
         points = project(vertices, turn, scale, shift)
         expression = ((vertices - self.source) @ turn.T)[:, :2] * np.float32(scale)
         nodes, _ = self.relief.move(
@@ -136,7 +144,7 @@ class PreparedPortrait:
         )  # fmt: skip
         region = sample(self.image, places)
         self._draw_eyes(region, skin, local, weights)
-        self._draw_mouth(region, skin, local, vertices, turn, scale, shift - origin[:2], weights)
+        self._draw_mouth(region, local, vertices, turn, scale, shift - origin[:2], weights)
         out[y0:y1, x0:x1] = region
         return out
 
@@ -185,15 +193,15 @@ class PreparedPortrait:
                 points - np.array([x0, y0, 0], np.float32),
                 self.places - crop,
                 self.shut_places[side] - crop,
+                self._covered(points, box),
                 blink_progress(float(weights[eye.blink]), float(source[eye.blink])),
                 min(1.0, turned),
-                max(0.45, EDGE_SOFTNESS * self.interocular),
+                0.016 * self.interocular,
             )
 
     def _draw_mouth(
         self,
         region: NDArray[np.uint8],
-        skin: Fragments,
         points: NDArray[np.float32],
         vertices: NDArray[np.float32],
         turn: NDArray[np.float32],
@@ -214,11 +222,19 @@ class PreparedPortrait:
         draw_mouth(
             region[y0:y1, x0:x1],
             self.interior,
-            _cut(skin, box),
+            self._covered(points, box),
             drawn,
             self.interocular,
-            max(0.45, EDGE_SOFTNESS * self.interocular),
         )
+
+    def _covered(
+        self, points: NDArray[np.float32], box: tuple[int, int, int, int]
+    ) -> NDArray[np.float32]:
+        """Return the share of each pixel of a box that skin and lips cover."""
+        x0, y0, x1, y1 = box
+        local = points - np.array([x0, y0, 0], np.float32)
+        factor = 3 if self.interocular < SMALL_PX else 2
+        return coverage(local, self.skin_faces, y1 - y0, x1 - x0, facing=self.facing, factor=factor)
 
     def _jaw(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the (3, 4) rigid movement of the jaw from the neutral head to `vertices`."""

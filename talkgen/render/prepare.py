@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from talkgen.face.fit import HeadFit
 from talkgen.face.head import PARTS, HeadModel
+from talkgen.motion.retarget import Retargeter
 from talkgen.render.background import build_relief
 from talkgen.render.eyes import Eye, channel
 from talkgen.render.interior import (
+    OPEN_GAP,
     Interior,
     mouth_colors,
     photographed_mouth,
@@ -20,15 +22,24 @@ from talkgen.render.interior import (
 from talkgen.render.jaw import rigid_movement
 from talkgen.render.lids import closing_lift, eye_layers
 from talkgen.render.lift import lifted_residual
+from talkgen.render.lips import sealing
 from talkgen.render.mouth import mouth_parts
 from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.pose import project, rotation_matrix
 from talkgen.render.raster import interpolate
-from talkgen.render.rings import INNER_LIPS, LOWER_LID, SIDES, UPPER_LID
+from talkgen.render.rings import (
+    INNER_LIPS,
+    LOWER_INNER,
+    LOWER_LID,
+    SIDES,
+    UPPER_INNER,
+    UPPER_LID,
+)
 from talkgen.render.texture import (
     edge_opacity,
     facing_sign,
     lip_places,
+    outside_mouth,
     seen_vertices,
     toward_viewer,
 )
@@ -59,6 +70,7 @@ def prepare(
     turn = rotation_matrix(np.asarray(fit.rotation, np.float32))
     plain = head.deform(neutral, fitted).astype(np.float32)
 
+    marks = shut_lips(marks, interocular)
     # The residual of the fit, in the plane of the picture, belongs to the portrait's shape.
     on_mesh = head.landmarks(plain)
     residual = marks - project(on_mesh, turn, scale, translation)[:, :2]
@@ -83,9 +95,9 @@ def prepare(
 
     ring = head.landmarks(source)[list(INNER_LIPS)]
     mouth_center = marks[list(INNER_LIPS)].mean(axis=0)
+    lip_seen = seen & (toward > 0.0) & outside_mouth(points, marks, interocular)
     places = lip_places(
-        points[:, :2], source, skin_faces, head.weld, seen & (toward > 0.0), ring, mouth_center,
-        scale,
+        points[:, :2], source, skin_faces, head.weld, lip_seen, ring, mouth_center, scale
     )  # fmt: skip
 
     up = -turn[:2, 1] / np.linalg.norm(turn[:2, 1])
@@ -123,13 +135,31 @@ def prepare(
     interior, mouth_shift = _interior(
         head, image, marks, interocular, neutral, lift, fit, turn, plain
     )
+    retargeter = Retargeter(head, fit, (image.shape[1], image.shape[0]), landmarks)
+    resting = head.deform(neutral, retargeter.rest).astype(np.float32) + lift
+    seal = sealing(head, resting, np.float32([0, -1, 0]))
+    seal[inner_vertices] = 0.0
     return PreparedPortrait(
         image=image, landmarks=landmarks, fit=fit, head=head, threads=threads,
         interocular=interocular, neutral=neutral, lift=lift, source=source, source_rotation=turn,
         skin_faces=skin_faces, facing=facing, places=places, opacity=opacity,
         relief=relief, eyes=eyes, layers=layers, shut_places=shut_places, interior=interior,
-        jaw_vertices=_jaw_vertices(head), mouth_shift=mouth_shift,
+        jaw_vertices=_jaw_vertices(head), mouth_shift=mouth_shift, seal=seal,
+        retargeter=retargeter,
     )  # fmt: skip
+
+
+def shut_lips(marks: NDArray[np.float32], interocular: float) -> NDArray[np.float32]:
+    """Return (478, 2) landmarks whose inner lips meet where the photograph has them shut.
+
+    The network puts them a little apart even then, which would open a slit in the mesh.
+    """
+    if np.linalg.norm(marks[13] - marks[14]) > OPEN_GAP * interocular:
+        return marks
+    out = marks.copy()
+    upper, lower = list(UPPER_INNER), list(LOWER_INNER)
+    out[upper] = out[lower] = 0.5 * (marks[upper] + marks[lower])
+    return out
 
 
 def _jaw_vertices(head: HeadModel) -> NDArray[np.int32]:
@@ -169,12 +199,8 @@ def _interior(
     tongue = float(fit.weights[MOTION_CHANNELS.index("tongueOut")])
     if photo.edge is not None:
         at = project(interior.moved(jaw, mouth_shift, tongue), turn, scale, translation)
-        row = (
-            (parts.kind == 0) & (parts.place[:, 1] == 0.0) & (np.abs(parts.place[:, 0] - 0.5) < 0.1)
-        )
-        interior = replace(
-            interior, parts=with_upper_edge(parts, (photo.edge - float(at[row, 1].mean())) / scale)
-        )
+        local = at[:, :2] - np.asarray(photo.origin, np.float32)
+        interior = replace(interior, parts=with_upper_edge(parts, local, photo.edge, scale))
     at = project(interior.moved(jaw, mouth_shift, tongue), turn, scale, translation)
     places = at[:, :2] - np.asarray(photo.origin, np.float32)
     return replace(interior, places=places.astype(np.float32)), mouth_shift

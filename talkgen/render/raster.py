@@ -136,6 +136,28 @@ def interpolate(
     return into
 
 
+def coverage(
+    points: NDArray[np.float32],
+    faces: NDArray[np.int32],
+    height: int,
+    width: int,
+    *,
+    facing: float = 0.0,
+    factor: int = 3,
+) -> NDArray[np.float32]:
+    """Return (height, width) float32 in [0, 1], the share of each pixel that triangles cover.
+
+    factor : samples along each side of a pixel
+    """
+    fine = points * np.float32(factor)
+    fine[:, :2] += np.float32((factor - 1) / 2)
+    drawn = rasterize(
+        fine, faces, Fragments.empty(height * factor, width * factor), facing=facing, threads=1
+    )
+    hit = (drawn.triangle != EMPTY).astype(np.float32)
+    return hit.reshape(height, factor, width, factor).mean(axis=(1, 3), dtype=np.float32)
+
+
 def rasterize_reference(
     points: NDArray[np.float32],
     faces: NDArray[np.int32],

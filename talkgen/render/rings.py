@@ -33,6 +33,10 @@ INNER_LIPS = (
 )  # fmt: skip
 """Along the inner edge of the lips, from one corner over the upper lip and back."""
 
+UPPER_INNER = INNER_LIPS[:11]
+LOWER_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+"""Along the inner edges of the upper and the lower lip, from the same corner."""
+
 CHEEKS = (50, 205, 280, 425, 101, 330)
 LIPS = (11, 12, 15, 16, 72, 302, 85, 315, 38, 268, 86, 316)
 """Well inside the cheeks, and well inside the red of the lips."""

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import dijkstra
 from talkgen.render.background import smoothstep
 from talkgen.render.compiled import kernel
 from talkgen.render.raster import Fragments, rasterize
-from talkgen.render.rings import FACE_OVAL
+from talkgen.render.rings import FACE_OVAL, INNER_LIPS
 
 EDGE_INSIDE = 0.05
 EDGE_OUTSIDE = 0.10
@@ -19,6 +19,9 @@ EDGE_OUTSIDE = 0.10
 
 BACK_FADE_CM = (-6.0, -2.5)
 """Depths in the head frame between which the mesh fades towards the back."""
+
+LIP_MARGIN = 0.010
+"""Distance from an open mouth, in eye distances, within which pixels are not the lips' alone."""
 
 LIP_REACH_CM = 1.6
 """Hidden vertices this near to the inner lips take the lips' own skin."""
@@ -123,6 +126,17 @@ def edge_opacity(
     deep = 1.0 - smoothstep(*BACK_FADE_CM, vertices[:, 2])
     facing = np.maximum(smoothstep(0.05, 0.4, toward), smoothstep(0.15, 0.3, distance))
     return (rim * deep * facing).astype(np.float32)
+
+
+def outside_mouth(
+    points: NDArray[np.float32], landmarks: NDArray[np.float32], interocular: float
+) -> NDArray[np.bool_]:
+    """Return which vertices (V,) lie clear of the opening between open lips."""
+    if np.linalg.norm(landmarks[13] - landmarks[14]) < 0.5 * LIP_MARGIN * interocular:
+        return np.ones(len(points), bool)
+    ring = landmarks[list(INNER_LIPS)].astype(np.float32)
+    distance = [cv2.pointPolygonTest(ring, (float(x), float(y)), True) for x, y in points[:, :2]]
+    return np.array(distance) < -LIP_MARGIN * interocular
 
 
 def lip_places(

@@ -1,0 +1,59 @@
+"""Lips that meet when a portrait rests, also where its photograph shows them parted."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkgen.face.head import HeadModel
+from talkgen.render.rings import LOWER_INNER, UPPER_INNER
+
+UPPER_SHARE = 0.35
+"""Share of the gap that the upper lip closes."""
+
+UPPER_OUTER = (0, 37, 39, 40, 185, 267, 269, 270, 409)
+LOWER_OUTER = (17, 84, 181, 91, 146, 314, 405, 321, 375)
+CHIN = {18: 0.55, 200: 0.40, 199: 0.25, 175: 0.1, 152: 0.0}
+"""Landmarks below the lower lip and the share of its movement that they make."""
+
+STILL = (61, 291, 2, 98, 327, 164, 206, 426, 216, 436, 212, 432, 210, 430)
+"""Landmarks about the mouth that stay."""
+
+OVERLAP = 0.003
+"""How far, in inter-ocular distances, the lips are pressed together."""
+
+
+def sealing(
+    head: HeadModel, vertices: NDArray[np.float32], up: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return (V, 3) cm that brings the inner lips of `vertices` (V, 3) together.
+
+    up : (3,) unit vector of the head frame
+    """
+    points = head.landmarks(vertices)
+    upper, lower = np.array(UPPER_INNER[1:-1]), np.array(LOWER_INNER[1:-1])
+    press = OVERLAP * float(np.linalg.norm(points[33] - points[263]))
+    gap = np.maximum((points[upper] - points[lower]) @ up + press, 0.0)
+    middle = float(np.median(gap))
+    controls = [*upper, *lower, *UPPER_OUTER, *LOWER_OUTER, *CHIN, *STILL]
+    amount = np.concatenate(
+        [
+            -UPPER_SHARE * gap,
+            (1.0 - UPPER_SHARE) * gap,
+            np.full(len(UPPER_OUTER), -0.6 * UPPER_SHARE * middle),
+            np.full(len(LOWER_OUTER), 0.75 * (1.0 - UPPER_SHARE) * middle),
+            np.array(list(CHIN.values())) * (1.0 - UPPER_SHARE) * middle,
+            np.zeros(len(STILL)),
+        ]
+    )
+    place = points[controls].astype(np.float64)
+    between = np.linalg.norm(place[:, None] - place[None], axis=2)
+    reach = between.max()
+    coefficients = np.linalg.solve(2 * reach - between + 0.01 * np.eye(len(place)), amount)
+    near = np.flatnonzero(np.linalg.norm(vertices - place.mean(axis=0), axis=1) < reach)
+    distance = np.linalg.norm(vertices[near, None].astype(np.float64) - place[None], axis=2)
+    field = (2 * reach - distance) @ coefficients
+    field *= np.exp(-((np.maximum(distance.min(axis=1) - 0.8, 0.0) / 1.0) ** 2))
+    out = np.zeros_like(vertices)
+    out[near] = field[:, None] * up
+    return out
