@@ -16,21 +16,8 @@ from scipy.spatial.transform import Rotation
 
 from talkgen.face.fit import FOCAL_SIDES, HeadFit, to_camera
 from talkgen.face.head import HeadModel
+from talkgen.motion.rest import LID_CHANNELS, resting_weights
 from talkgen.types import MOTION_CHANNELS, FloatArray, Motion
-
-OPENING = tuple(
-    MOTION_CHANNELS.index(name)
-    for name in (
-        "jawOpen", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft",
-        "mouthUpperUpRight", "mouthFunnel", "tongueOut",
-    )
-)  # fmt: skip
-"""Channels that part the lips."""
-
-LID_CHANNELS = (MOTION_CHANNELS.index("eyeBlinkLeft"), MOTION_CHANNELS.index("eyeBlinkRight"))
-
-SHUT_GAP = 0.01
-"""Inner lip gap, in inter-ocular distances, under which a mouth counts as shut."""
 
 SAME_CLIP_LANDMARKS = 0.03
 """Mean landmark distance, in inter-ocular distances, under which a portrait is a track's frame."""
@@ -55,61 +42,6 @@ class Pose:
     rotation: FloatArray
     scale: float
     translation: FloatArray
-
-
-def lip_gap(head: HeadModel, neutral: FloatArray, weights: FloatArray) -> float:
-    """Return the inner lip gap (landmarks 13-14) over the inter-ocular distance (33-263)."""
-    points = head.landmarks(head.deform(neutral, weights))
-    return float(np.linalg.norm(points[13] - points[14]) / np.linalg.norm(points[33] - points[263]))
-
-
-def resting_weights(head: HeadModel, fit: HeadFit) -> FloatArray:
-    """Return the portrait's fitted weights (52,) with the mouth shut and the eyes open.
-
-    Only as much of the opening channels is taken out as shuts the lips; where a smile keeps them
-    parted, what is left is pressed together with `mouthClose`-like channels. A portrait whose lips
-    are shut keeps its weights, so that it rests exactly as photographed.
-    """
-    neutral = head.neutral(fit.identity)
-    weights = np.array(fit.weights, dtype=np.float32)
-    opening = list(OPENING)
-
-    def shut(amount: float) -> FloatArray:
-        trial = weights.copy()
-        trial[opening] *= 1.0 - amount
-        return trial
-
-    if lip_gap(head, neutral, weights) > SHUT_GAP:
-        low, high = 0.0, 1.0
-        for _ in range(7):  # bisection to 1 %
-            middle = (low + high) / 2
-            if lip_gap(head, neutral, shut(middle)) > SHUT_GAP:
-                low = middle
-            else:
-                high = middle
-        weights = _pressed(head, neutral, shut(high))
-    for channel in LID_CHANNELS:
-        weights[channel] = min(weights[channel], 0.35)  # half shut lids are a blink caught midway
-    return weights
-
-
-def _pressed(head: HeadModel, neutral: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return weights whose lips meet: smiles and stretches that part them give way step by step."""
-    parting = [
-        MOTION_CHANNELS.index(name + side)
-        for name in ("mouthSmile", "mouthStretch", "mouthFrown", "mouthDimple")
-        for side in ("Left", "Right")
-    ]
-    raising = [MOTION_CHANNELS.index("mouthShrugLower"), MOTION_CHANNELS.index("mouthRollUpper")]
-    for _ in range(12):
-        if lip_gap(head, neutral, weights) <= SHUT_GAP:
-            break
-        weights[parting] *= 0.9
-        lower = weights.copy()
-        lower[raising[0]] = min(1.0, lower[raising[0]] + 0.05)
-        if lip_gap(head, neutral, lower) < lip_gap(head, neutral, weights):
-            weights = lower
-    return weights
 
 
 class Retargeter:
