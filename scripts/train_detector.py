@@ -1,9 +1,11 @@
 """Train the embedded face detector.
 
     python scripts/train_detector.py --faces FOLDER --state FILE.pt [--minutes 25]
+    python scripts/train_detector.py --faces FOLDER --state FILE.pt --mine 3000
     python scripts/train_detector.py --state FILE.pt --out checkpoints/detector --export
 
 `--faces` is what `scripts/prepare_faces.py` wrote. Stopped on the way it goes on from its state.
+`--mine` writes what the detector mistakes for faces: train the landmark network after it.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--export", action="store_true", help="write the state as a checkpoint")
     parser.add_argument("--out", type=Path, default=Path("checkpoints/detector"))
+    parser.add_argument("--mine", type=int, help="look at N backgrounds, write hard.npy to --faces")
     parser.add_argument("--preset", choices=("cpu", "tiny"), default="cpu")
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--seed", type=int, default=0)
@@ -47,6 +50,11 @@ def main() -> None:
         return
     if args.faces is None:
         parser.error("--faces is needed to train")
+    if args.mine:
+        state = torch.load(args.state, weights_only=False)
+        net = training.averaged(DetectorConfig(), state["average"])
+        logging.info("%d crops", training.mine(net, args.faces, args.mine, seed=args.seed))
+        return
     recipe = training.PRESETS[args.preset]
     if args.minutes is not None:
         recipe = dataclasses.replace(recipe, minutes=args.minutes)

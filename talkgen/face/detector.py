@@ -93,7 +93,7 @@ class FaceDetector(ModelMixin, nn.Module):
         for shown, scale in _sizes(image, self.config.sides):
             logits, shapes = self(as_input(shown[None]))
             regions += decode(logits[0], shapes[0], self.config.threshold, scale)
-        return _distinct(regions)
+        return distinct_regions(regions)
 
 
 def _sizes(image: ImageArray, sides: tuple[int, ...]) -> Iterator[tuple[ImageArray, float]]:
@@ -137,7 +137,7 @@ def decode(logits: Tensor, shapes: Tensor, threshold: float, scale: float) -> li
     return regions
 
 
-def _distinct(regions: list[Region], limit: float = 0.4) -> list[Region]:
+def distinct_regions(regions: list[Region], limit: float = 0.4) -> list[Region]:
     """Return the regions without the worse of any two that overlap."""
     kept: list[Region] = []
     for region in sorted(regions, key=lambda r: -r.score):

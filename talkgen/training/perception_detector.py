@@ -12,10 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from talkgen.face.detector import KEYPOINTS, STRIDE, DetectorConfig, FaceDetector, decode
+from talkgen.face.detector import (
+    KEYPOINTS,
+    STRIDE,
+    DetectorConfig,
+    FaceDetector,
+    decode,
+    distinct_regions,
+)
 from talkgen.face.landmarks import as_input
+from talkgen.face.region import Region, cut
 from talkgen.training.perception_landmarks import blend
-from talkgen.training.perception_scenes import PictureSet, as_regions, scene
+from talkgen.training.perception_scenes import PictureSet, as_regions, faceless, scene
+from talkgen.training.perception_views import disturb
 
 log = logging.getLogger(__name__)
 
@@ -175,6 +184,27 @@ def fit(folder: Path, state_path: Path, recipe: Recipe, *, seed: int = 0,
         blend(average, net, min(recipe.average, step / (step + 10)))
 
 
+def mine(net: FaceDetector, folder: Path, count: int, *, seed: int = 0) -> int:
+    """Write `hard.npy`: what the detector takes for faces in backgrounds that hold none.
+
+    The landmark network learns from these crops where no face is. Returns their number.
+    """
+    pictures = PictureSet(folder)
+    rng = np.random.default_rng(seed)
+    crops = []
+    for _ in range(count):
+        background = disturb(np.ascontiguousarray(faceless(pictures, 256, rng)), rng)
+        with torch.inference_mode():
+            logits, shapes = net(as_input(background[None]))
+        found = decode(logits[0], shapes[0], 0.3, 1.0)
+        if not found:  # a piece of it anyhow
+            found = [Region(*map(float, rng.uniform(40, 216, 2)), float(rng.uniform(30, 150)))]
+        for region in found[:3]:
+            crops.append(cut(background, region.scaled(1.9), 144)[0])
+    np.save(folder / "hard.npy", np.stack(crops))
+    return len(crops)
+
+
 def averaged(config: DetectorConfig, weights: dict[str, Tensor]) -> FaceDetector:
     """Return a detector with the averaged weights, ready to use."""
     net = FaceDetector(config)
@@ -205,7 +235,7 @@ def evaluate(
     for image, faces, skip in zip(images, truth, ignored, strict=True):
         with torch.inference_mode():
             logits, shapes = net(as_input(image[None]))
-        found = decode(logits[0], shapes[0], net.config.threshold, 1.0)
+        found = distinct_regions(decode(logits[0], shapes[0], net.config.threshold, 1.0))
         left = as_regions(faces)
         total += len(left)
         for region in sorted(found, key=lambda r: -r.score):

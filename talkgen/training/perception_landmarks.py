@@ -51,7 +51,7 @@ class Recipe:
     warmup: float = 0.02
     average: float = 0.998
     save_every_s: float = 120.0
-    negatives: float = 0.12
+    negatives: float = 0.2
 
 
 PRESETS = {
@@ -75,9 +75,12 @@ def coarse_batch(faces: views.FaceSet, config: LandmarkConfig, recipe: Recipe, r
                 views.occlude(crop, crops[-1], rng)
         else:
             kind = rng.random()
-            if kind < 0.25:
+            hard = views.mistaken(faces, config.side, rng) if kind > 0.5 else None
+            if hard is not None:
+                crop = hard
+            elif kind < 0.12:
                 crop = views.texture(config.side, rng)
-            elif kind < 0.4:
+            elif kind < 0.2:
                 straight = views.face_view(view, config.margin, rng)
                 crop = views.shuffled(view.take(straight, config.side), rng)
             else:
@@ -261,7 +264,7 @@ def _loss(module: nn.Module, part: str, loss_of: PointLoss, batch: Any) -> Tenso
     mask = torch.from_numpy(there).float()
     loss = (loss_of(found.float(), torch.from_numpy(points)) * mask).sum() / mask.sum().clamp_min(1)
     if presence is not None:
-        loss = loss + 0.03 * nn.functional.binary_cross_entropy_with_logits(presence.float(), mask)
+        loss = loss + 0.08 * nn.functional.binary_cross_entropy_with_logits(presence.float(), mask)
     return loss
 
 

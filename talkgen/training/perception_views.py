@@ -34,6 +34,8 @@ class FaceSet:
         self.scores = labels["scores"][self.rows]
         self.rotation = labels["rotation"][self.rows]
         self.person = labels["person"][self.rows]
+        hard = folder / "hard.npy"  # what the detector took for faces, where mined
+        self.hard = np.load(hard, mmap_mode="r") if hard.exists() and not held else None
         # A person of many frames counts by their number to the power of 0.65: people matter
         # more than frames, but mouths move and eyes close mostly in the clips.
         _, inverse, counts = np.unique(self.person, return_inverse=True, return_counts=True)
@@ -152,6 +154,20 @@ def negative_view(view: View, margin: float, rng: Generator) -> Any:
     else:  # upside down
         roll += np.pi + rng.normal(0, 0.5)
     return square(x, y, size, roll, random_warp(rng))
+
+
+def mistaken(faces: FaceSet, side: int, rng: Generator) -> ImageArray | None:
+    """Return a crop that the detector took for a face, moved a little; None: none was mined."""
+    if faces.hard is None or not len(faces.hard):
+        return None
+    crop = np.asarray(faces.hard[int(rng.integers(len(faces.hard)))])
+    size = crop.shape[0] * rng.uniform(0.6, 1.0)
+    room = (crop.shape[0] - size) / 2
+    x, y = crop.shape[0] / 2 + rng.uniform(-room, room, 2)
+    if rng.random() < 0.5:
+        crop = np.ascontiguousarray(crop[:, ::-1])
+    view = View(crop, None, None, False)
+    return view.take(square(x, y, size, rng.normal(0, 0.3), np.eye(2)), side)
 
 
 def texture(side: int, rng: Generator) -> ImageArray:
