@@ -16,7 +16,9 @@ def chirp(rate: int) -> np.ndarray:
     """Return a sound of 20 ms that is easy to find again."""
     count = rate // 50
     time = np.arange(count) / rate
-    return (0.5 * np.sin(2 * np.pi * (400 + 50 * np.arange(count) / count * 20) * time)).astype("f4")
+    return (0.5 * np.sin(2 * np.pi * (400 + 50 * np.arange(count) / count * 20) * time)).astype(
+        "f4"
+    )
 
 
 def voice(rate: int, seconds: float = 1.2, channels: int = 1) -> np.ndarray:
@@ -64,10 +66,12 @@ def write_video(
         stream.options = {"crf": "5", "bf": "0"}
         stream.codec_context.time_base = Fraction(1, 12_800)
         if rotation:
-            stream.set_rotation(rotation) if hasattr(stream, "set_rotation") else None
+            stream.set_display_rotation(rotation)
         audio = file.add_stream("aac", rate=16_000, layout="mono") if sound else None
         for n, time in enumerate(times):
             grey = np.full((size[1], size[0], 3), min(10 + 20 * n, 250), np.uint8)
+            if rotation:
+                grey[: size[1] // 2] = 255  # the upper half is white as stored
             frame = av.VideoFrame.from_ndarray(grey, format="rgb24")
             frame.pts, frame.time_base = round(time * 12_800), Fraction(1, 12_800)
             file.mux(stream.encode(frame))

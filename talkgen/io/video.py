@@ -50,6 +50,7 @@ class VideoFile:
         out or repeated where the rates differ or the file's rate varies.
         """
         rate = fps or self.fps
+        early = 0.5 * min(1.0, rate / self.fps)  # frames by which time stamps may be rounded
         index = 0
         shown: ImageArray | None = None
         start: float | None = None
@@ -57,13 +58,15 @@ class VideoFile:
             if start is None:
                 start = time
             if shown is not None:
-                # the earlier picture stays on show until this one's time comes, to the nearest
-                while index < (time - start) * rate - 0.5 + 1e-6:
+                # the earlier picture stays on show until this one's time comes
+                while index < (time - start) * rate - early + 1e-6:
                     yield shown
                     index += 1
             shown = image
         if shown is not None:
-            last = max(index + 1, round(self.seconds * rate)) if rate != self.fps else index + 1
+            last = index + 1
+            if rate != self.fps and self.seconds:
+                last = max(index, round(self.seconds * rate), 1)
             while index < last:
                 yield shown
                 index += 1

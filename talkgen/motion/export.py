@@ -280,7 +280,7 @@ def _even(times: NDArray[np.float64], values: Any) -> tuple[float, Any]:
     usual = (*_RATES, *(rate * 1000 / 1001 for rate in _RATES))
     mean = (len(times) - 1) / (times[-1] - times[0])
     if abs(mean / fps - 1) < 0.01:  # no dropped rows: the whole span tells the rate best
-        fps = mean
+        fps = float(mean)
     near = min(usual, key=lambda rate: abs(rate - fps))
     if abs(near / fps - 1) < 4e-4:
         fps = float(near)

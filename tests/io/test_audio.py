@@ -9,7 +9,12 @@ import soundfile
 
 from talkgen.errors import InputError, MediaError
 from talkgen.io.audio import (
-    SpeechArray, as_speech, mix_weights, open_speech, read_audio, resampled,
+    SpeechArray,
+    as_speech,
+    mix_weights,
+    open_speech,
+    read_audio,
+    resampled,
 )  # fmt: skip
 from talkgen.types import Audio
 from tests.media import CLICKS, find_clicks, voice, write_sound, write_video
@@ -131,7 +136,7 @@ def test_audio_in_memory() -> None:
     speech = as_speech(Audio(voice(24_000)[:, 0], 24_000))
     assert isinstance(speech, SpeechArray)
     assert np.concatenate(list(speech.blocks())).size == pytest.approx(1.2 * 16_000, abs=2)
-    with pytest.raises(MediaError, match="at least 0.2 s"):
+    with pytest.raises(MediaError, match=r"at least 0\.2 s"):
         as_speech(Audio(np.ones(10, "f4"), 16_000))
     with pytest.raises(MediaError, match="silent"):
         as_speech(Audio(np.zeros(16_000, "f4"), 16_000))
