@@ -87,6 +87,10 @@ class ReaderPart(nn.Module):
     def __init__(self, config: LandmarkConfig) -> None:
         super().__init__()
         hidden = config.reader_hidden
+        self.usual: Tensor
+        self.register_buffer("usual", torch.zeros(NUM_LANDMARKS * 3))
+        self.scale: Tensor
+        self.register_buffer("scale", torch.ones(NUM_LANDMARKS * 3))
         self.first = nn.Linear(NUM_LANDMARKS * 3, hidden)
         self.second = nn.Linear(hidden, hidden)
         self.scores = nn.Linear(hidden, len(MOTION_CHANNELS))
@@ -97,7 +101,7 @@ class ReaderPart(nn.Module):
 
         points : (B, 478, 3) as of `upright`
         """
-        hidden = torch.relu(self.first(points.flatten(1)))
+        hidden = torch.relu(self.first((points.flatten(1) - self.usual) * self.scale))
         hidden = torch.relu(self.second(hidden))
         return torch.sigmoid(self.scores(hidden)), self.rotation(hidden)
 

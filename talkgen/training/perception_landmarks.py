@@ -327,19 +327,24 @@ def _fit_reader(
     scores = torch.cat([scores, scores[:, order]])
     rotation = torch.cat([rotation, rotation * torch.tensor([1.0, -1.0, -1.0])])
     chance = np.tile(faces.chance, 2) / 2
+    reader = net.reader
+    reader.usual.copy_(level.mean(0).flatten())
+    reader.scale.copy_(1 / (level.std(0).flatten() + 0.01))
+    # Channels that hardly move count as much as those that do, within reason.
+    weight = 1 / (scores.std(0) + 0.05)
     steps = min(recipe.steps, 6000)
-    optimizer = torch.optim.AdamW(net.reader.parameters(), lr=2e-3, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(reader.parameters(), lr=2e-3, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
     for step in range(steps):
-        rows = torch.from_numpy(rng.choice(len(level), 256, p=chance))
-        seen = level[rows]
-        noise = rng.standard_normal(seen.shape, np.float32)
-        size = np.abs(rng.normal(0, 0.008, (len(rows), 1, 1))).astype(np.float32)
-        moved, turn = upright(seen + torch.from_numpy(noise * size))
-        out, angles = net.reader(moved)
-        loss = nn.functional.mse_loss(out, scores[rows]) + 0.3 * (out - scores[rows]).abs().mean()
+        rows = torch.from_numpy(rng.choice(len(level), 128, p=chance))
+        noise = rng.standard_normal((len(rows), *level.shape[1:]), np.float32)
+        size = np.abs(rng.normal(0, 0.004, (len(rows), 1, 1))).astype(np.float32)
+        moved, turn = upright(level[rows] + torch.from_numpy(noise * size))
+        out, angles = reader(moved)
+        gap = (out - scores[rows]) * weight
+        loss = (gap.square() + 0.2 * gap.abs()).mean()
         wanted = rotation[rows] - torch.stack([0 * turn, 0 * turn, turn], 1)
-        loss = loss + (angles - wanted).abs().mean()
+        loss = loss + 2 * (angles - wanted).abs().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
