@@ -18,6 +18,9 @@ from talkgen.render.rings import CHEEKS, INNER_LIPS, LIPS
 OPEN_GAP = 0.025
 """Inner lip gap of the photograph, in inter-ocular distances, above which it shows an interior."""
 
+VIVID_SKIN = 0.2
+"""Saturation of the cheeks from which on a picture counts as fully coloured."""
+
 SLIT = 0.008
 """Half width of a slit between the lips, in inter-ocular distances, that shows nothing inside."""
 
@@ -30,12 +33,13 @@ SOFTNESS = 0.010
 
 @dataclass(frozen=True, eq=False)
 class MouthColors:
-    """Colours (3,) float32, 0 to 255, of what is drawn."""
+    """Colours (3,) float32, 0 to 255, of what is drawn; warmth: what enamel loses near the gum."""
 
     enamel: NDArray[np.float32]
     gum: NDArray[np.float32]
     tongue: NDArray[np.float32]
     dark: NDArray[np.float32]
+    warmth: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,21 +93,24 @@ def mouth_colors(
         middle = 0.5 * (eyes[corner] + eyes[iris])
         white.append(_mean_color(image, middle[None], 0.01 * interocular))
     sclera = np.median(white, axis=0).astype(np.float32)
-    light = float(np.clip(1.02 * _luminance(cheek), 0.75 * _luminance(sclera), 235.0))
+    light = float(np.clip(1.08 * _luminance(cheek), 0.75 * _luminance(sclera), 235.0))
     # Teeth keep the white balance of the picture, taken from the whites of the eyes, not the skin.
     cast = sclera / max(_luminance(sclera), 1.0)
-    neutral = np.float32([1.10, 1.0, 0.91])
+    # A grey picture stays grey, a faded one faded.
+    vivid = float(np.clip(np.ptp(cheek) / max(float(cheek.max()), 1.0) / VIVID_SKIN, 0.0, 1.0))
+    neutral = 1.0 + vivid * np.float32([0.10, 0.0, -0.09])
     balance = neutral * (0.65 + 0.35 * np.clip(cast, 0.8, 1.2))
     enamel = np.float32(light) * balance / _luminance(balance)
     if photo is not None and photo.enamel is not None:
         enamel = photo.enamel
     lip_light = _luminance(lip)
-    pink = np.float32([1.28, 0.86, 0.84])
+    pink = 1.0 + vivid * np.float32([0.28, -0.14, -0.16])
     flesh = 0.5 * lip / max(lip_light, 1.0) + 0.5 * pink
     gum = flesh * np.float32(0.5 * lip_light + 0.2 * light)
     tongue = flesh * np.float32(0.55 * lip_light + 0.25 * light)
     dark = flesh * np.float32(0.16 * _luminance(cheek) + 3.0)
-    return MouthColors(*(c.astype(np.float32) for c in (enamel, gum, tongue, dark)))
+    warmth = vivid * np.float32([0.0, 0.02, 0.07])
+    return MouthColors(*(c.astype(np.float32) for c in (enamel, gum, tongue, dark, warmth)))
 
 
 def photographed_mouth(
@@ -120,7 +127,8 @@ def photographed_mouth(
     x1, y1 = min(x1, image.shape[1]), min(y1, image.shape[0])
     crop = image[y0:y1, x0:x1].astype(np.float32)
     points = ring - np.array([x0, y0], np.float32)
-    seen = polygon_mask(points, crop.shape[:2], 0.0)
+    # The rim holds colours of the lips already.
+    seen = polygon_mask(points, crop.shape[:2], -max(0.5, 0.006 * interocular))
     edge, enamel = _upper_teeth(crop, seen, image, landmarks, interocular)
     return MouthPhoto((x0, y0), crop, seen, edge, enamel)
 
@@ -276,7 +284,7 @@ def _shaded(
         grid = np.stack([u * size[1] - 0.5, v * size[0] - 0.5], axis=-1).astype(np.float32)
         texel = sample_float(row.texture, grid)
         bright, gum, cover, warm = (texel[..., k : k + 1] for k in range(4))
-        enamel = colors.enamel * bright * (1.0 - warm * np.float32([0.0, 0.02, 0.07]))
+        enamel = colors.enamel * bright * (1.0 - warm * colors.warmth)
         tooth = enamel * (1.0 - gum) + colors.gum * gum
         depth = np.exp(-0.26 * np.maximum(inward, 0.0) - (0.0 if upper else 0.08))[..., None]
         tooth = colors.dark + (tooth * depth - colors.dark) * cover

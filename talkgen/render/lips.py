@@ -19,7 +19,7 @@ CHIN = {18: 0.55, 200: 0.40, 199: 0.25, 175: 0.1, 152: 0.0}
 STILL = (61, 291, 2, 98, 327, 164, 206, 426, 216, 436, 212, 432, 210, 430)
 """Landmarks about the mouth that stay."""
 
-OVERLAP = 0.003
+OVERLAP = 0.008
 """How far, in inter-ocular distances, the lips are pressed together."""
 
 

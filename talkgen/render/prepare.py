@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from talkgen.face.fit import HeadFit
 from talkgen.face.head import PARTS, HeadModel
 from talkgen.motion.retarget import Retargeter
-from talkgen.render.background import build_relief
+from talkgen.render.background import build_relief, smoothstep
 from talkgen.render.eyes import Eye, channel
 from talkgen.render.interior import (
     OPEN_GAP,
@@ -125,6 +125,10 @@ def prepare(
         travel = np.linalg.norm(shut - points[:, :2], axis=1)
         travel[inner_vertices] = 0.0
         lid = np.clip((travel / max(float(travel.max()), 1e-6) - 0.10) / 0.25, 0.0, 1.0)
+        # Around the lid too: the shut eye's picture has no lashes standing up there.
+        middle = marks[list(UPPER_LID[side] + LOWER_LID[side])].mean(axis=0)
+        far = np.linalg.norm(points[:, :2] - middle, axis=1) / interocular
+        lid = np.maximum(lid, 1.0 - smoothstep(0.24, 0.32, far))
         eyes[side] = Eye(side, _faces_of(head, EYE_PARTS[side]), lid.astype(np.float32), closure)
         shut_places[side] = shut.astype(np.float32)
         margins[side] = project(head.landmarks(closed), turn, scale, translation)[

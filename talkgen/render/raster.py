@@ -67,8 +67,19 @@ def _draw(points, faces, facing, first, last, triangle, weights, depth):  # type
         x1 = min(width - 1, int(np.floor(max(ax, bx, cx))))
         inverse = np.float32(1.0) / area
         az, bz, cz = points[a, 2], points[b, 2], points[c, 2]
+        dv, dw = (cy - ay) * inverse, (ay - by) * inverse
         for y in range(y0, y1 + 1):
-            for x in range(x0, x1 + 1):
+            # Where the row enters and leaves the triangle, a pixel wider against rounding.
+            v0 = (-ax * (cy - ay) - (y - ay) * (cx - ax)) * inverse
+            w0 = ((bx - ax) * (y - ay) + (by - ay) * ax) * inverse
+            u0, du = np.float32(1.0) - v0 - w0, -dv - dw
+            low, high = np.float32(x0), np.float32(x1)
+            for start, slope in ((u0, du), (v0, dv), (w0, dw)):
+                if slope > 1e-12:
+                    low = max(low, -start / slope - np.float32(1.0))
+                elif slope < -1e-12:
+                    high = min(high, -start / slope + np.float32(1.0))
+            for x in range(int(np.ceil(low)), int(np.floor(high)) + 1):
                 v = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) * inverse
                 w = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) * inverse
                 u = np.float32(1.0) - v - w
