@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from dataclasses import dataclass
@@ -12,12 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from talkgen.face.landmarks import LandmarkConfig, LandmarkNet, as_input, upright
+from talkgen.face.landmarks import LandmarkConfig, LandmarkNet, as_input
 from talkgen.face.points import (
     LEFT_IRIS,
     LEFT_LIDS,
     LIPS,
-    MIRROR,
     RIGHT_EYE,
     RIGHT_IRIS,
     RIGHT_LIDS,
@@ -138,7 +138,7 @@ class PointLoss(nn.Module):
         )
         flat = error[..., :2].sum(2) @ self.weight
         if found.shape[2] == 3:
-            flat = flat + 0.3 * (error[..., 2] @ self.weight)
+            flat = flat + 0.6 * (error[..., 2] @ self.weight)
         a, b = self.pairs
         gap = (found[:, a, :2] - found[:, b, :2]) - (target[:, a, :2] - target[:, b, :2])
         size = (gap * scale).abs().sum(2).mean(1)
@@ -184,8 +184,11 @@ def fit(
     net = LandmarkNet(config)
     faces = views.FaceSet(folder)
     if part == "reader":
-        return _fit_reader(net, faces, recipe, rng, state_path)
-    start_from_shapes(net, part, faces, rng)
+        from talkgen.training.perception_reader import fit_reader
+
+        return fit_reader(net, faces, recipe, rng, state_path)
+    if not state_path.exists():
+        start_from_shapes(net, part, faces, rng)
     module: nn.Module = getattr(net, part).to(memory_format=torch.channels_last)
     loss_of = PointLoss(part, net.config)
     optimizer = _optimizer(module, recipe)
@@ -205,7 +208,7 @@ def fit(
         progress = max(elapsed / (60 * recipe.minutes), step / recipe.steps)
         if progress >= 1 or time.monotonic() - saved > recipe.save_every_s:
             saved = time.monotonic()
-            _save(state_path, {
+            save_state(state_path, {
                 "module": module.state_dict(), "optimizer": optimizer.state_dict(),
                 "average": average, "step": step, "elapsed": elapsed,
             })  # fmt: skip
@@ -269,13 +272,13 @@ def _loss(module: nn.Module, part: str, loss_of: PointLoss, batch: Any) -> Tenso
 
 
 def _with(net: LandmarkNet, part: str, average: dict[str, Tensor]) -> LandmarkNet:
-    copy = LandmarkNet(net.config)
-    copy.load_state_dict(net.state_dict())
-    getattr(copy, part).load_state_dict(average)
-    return copy.eval()
+    other = copy.deepcopy(net)
+    getattr(other, part).load_state_dict(average)
+    return other.eval()
 
 
-def _save(path: Path, state: dict[str, Any]) -> None:
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write a state whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(state, path.with_suffix(".part"))
     path.with_suffix(".part").replace(path)
@@ -310,49 +313,6 @@ def evaluate_part(net: LandmarkNet, part: str, average: Any, folder: Path) -> di
     result["mean"] = float(error.mean())
     result |= {name: float(error[:, list(points)].mean()) for name, points in groups.items()}
     return {k: round(v, 3) for k, v in result.items()}
-
-
-def _fit_reader(
-    net: LandmarkNet, faces: views.FaceSet, recipe: Recipe, rng: Any, state_path: Path
-) -> LandmarkNet:
-    """Return a network whose reader is trained on the teacher's points with noise."""
-    points = torch.from_numpy(faces.landmarks.astype(np.float32))
-    scores = torch.from_numpy(faces.scores.astype(np.float32))
-    rotation = torch.from_numpy(faces.rotation.astype(np.float32))
-    level, roll = upright(points)
-    rotation = rotation - torch.stack([0 * roll, 0 * roll, roll], 1)
-    flipped = level[:, MIRROR] * torch.tensor([-1.0, 1.0, 1.0])
-    order = torch.from_numpy(views.MIRROR_CHANNELS)
-    level = torch.cat([level, flipped])
-    scores = torch.cat([scores, scores[:, order]])
-    rotation = torch.cat([rotation, rotation * torch.tensor([1.0, -1.0, -1.0])])
-    chance = np.tile(faces.chance, 2) / 2
-    reader = net.reader
-    reader.usual.copy_(level.mean(0).flatten())
-    reader.scale.copy_(1 / (level.std(0).flatten() + 0.01))
-    # Channels that hardly move count as much as those that do, within reason.
-    weight = 1 / (scores.std(0) + 0.05)
-    steps = min(recipe.steps, 6000)
-    optimizer = torch.optim.AdamW(reader.parameters(), lr=2e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
-    for step in range(steps):
-        rows = torch.from_numpy(rng.choice(len(level), 128, p=chance))
-        noise = rng.standard_normal((len(rows), *level.shape[1:]), np.float32)
-        size = np.abs(rng.normal(0, 0.004, (len(rows), 1, 1))).astype(np.float32)
-        moved, turn = upright(level[rows] + torch.from_numpy(noise * size))
-        out, angles = reader(moved)
-        gap = (out - scores[rows]) * weight
-        loss = (gap.square() + 0.2 * gap.abs()).mean()
-        wanted = rotation[rows] - torch.stack([0 * turn, 0 * turn, turn], 1)
-        loss = loss + 2 * (angles - wanted).abs().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if step % 1000 == 0 or step == steps - 1:
-            log.info("reader step %d loss %.5f", step, float(loss.detach()))
-    _save(state_path, {"average": net.reader.state_dict(), "step": steps, "elapsed": 0.0})
-    return net.eval()
 
 
 def assemble(states: Path, config: LandmarkConfig | None = None) -> LandmarkNet:
