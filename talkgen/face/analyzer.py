@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, Protocol
@@ -21,6 +22,10 @@ LOOK_AGAIN = 25
 """Frames of a video after which the whole picture is searched for further faces."""
 CUT_LEVEL = 24.0
 """Mean change (of 255) of a coarse picture from one frame to the next that counts as a cut."""
+
+
+LEAST_SCORE = 0.5
+"""Least score of a face found in a picture: presence times steadiness."""
 
 
 class FaceBackend(Protocol):
@@ -113,9 +118,10 @@ class FaceAnalyzer:
             if first is None:
                 continue
             face = self.backend.read(image, region_of(first.landmarks))
-            if face is not None and not any(
-                overlap(face.box, other.box) > SAME_FACE for other in known
-            ):
+            if face is None or any(overlap(face.box, o.box) > SAME_FACE for o in known):
+                continue
+            face = dataclasses.replace(face, score=face.score * steadiness(first, face))
+            if face.score >= LEAST_SCORE:
                 faces.append(face)
         kept = distinct([f.box for f in faces], [f.score for f in faces], SAME_FACE)
         return sorted((faces[i] for i in kept), key=lambda f: -f.size)
@@ -158,6 +164,19 @@ class FaceAnalyzer:
         if moved > 0.12 * last.size:  # fast: the crop sat badly, read again where it is now
             face = self.backend.read(image, region_of(face.landmarks))
         return face
+
+
+def steadiness(first: Face, second: Face) -> float:
+    """Return how well two readings of a face agree, from 0 to 1.
+
+    The second is read on the crop that the first gave. A face stays where it is (0.9 and more);
+    what is none drifts from crop to crop.
+    """
+    one, two = region_of(first.landmarks), region_of(second.landmarks)
+    shift = np.hypot(two.x - one.x, two.y - one.y) / one.size
+    growth = np.log(two.size / one.size)
+    turn = (two.roll - one.roll + np.pi) % (2 * np.pi) - np.pi
+    return float(np.exp(-((shift / 0.06) ** 2) - (growth / 0.2) ** 2 - (turn / 0.25) ** 2))
 
 
 def _coarse(image: ImageArray) -> Any:
