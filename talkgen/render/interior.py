@@ -212,11 +212,13 @@ def draw_mouth(
     covered: NDArray[np.float32],
     points: NDArray[np.float32],
     interocular: float,
+    changed: float,
 ) -> None:
     """Draw the inside of the mouth into `frame`, the mouth's box of the picture, in place.
 
     covered : (h, w) share of each pixel that skin and lips cover
     points : (N, 3) the parts, in pixels of the box
+    changed : 0 where the lips are as photographed, 1 where they are far from it
     """
     height, width = frame.shape[:2]
     if covered.min() >= 1.0:
@@ -252,21 +254,25 @@ def draw_mouth(
         shown = (kind == 0) if photo.edge is not None else (drawn.triangle >= 0)
         seen *= cv2.GaussianBlur(shown.astype(np.float32), (0, 0), 0.5)
         color += seen[..., None] * (sample_float(photo.crop, places) - color)
-        _close_slits(frame, covered, interocular)
+        opening = opening * np.float32(changed)
+        _close_slits(frame, covered, opening, interocular)
     # In a slit too thin to look into stays the line that the photograph has there.
-    open_here = cv2.GaussianBlur(opening, (0, 0), max(SLIT * interocular, 0.6))
+    open_here = cv2.GaussianBlur(1.0 - covered, (0, 0), max(SLIT * interocular, 0.6))
     lay_over(frame, color, opening * smoothstep(0.2, 0.5, open_here))
 
 
 def _close_slits(
-    frame: NDArray[np.uint8], covered: NDArray[np.float32], interocular: float
+    frame: NDArray[np.uint8],
+    covered: NDArray[np.float32],
+    opening: NDArray[np.float32],
+    interocular: float,
 ) -> None:
     """Put the colour of the lips around under the opening, where the photograph has teeth."""
     solid = (covered >= 1.0).astype(np.float32)
     sigma = max(0.010 * interocular, 0.8)
     mass = cv2.GaussianBlur(solid, (0, 0), sigma)[..., None]
     lips = cv2.GaussianBlur(frame * solid[..., None], (0, 0), sigma) / np.maximum(mass, 1e-3)
-    lay_over(frame, lips * LIP_LINE, 1.0 - covered)
+    lay_over(frame, lips * LIP_LINE, opening)
 
 
 def _shaded(

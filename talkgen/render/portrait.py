@@ -26,6 +26,9 @@ from talkgen.types import ImageArray
 SMALL_PX = 200.0
 """Eye distances below this get three instead of two samples a pixel side at lids and lips."""
 
+LIPS_CHANGED = 0.02
+"""Mean move of the inner lips, in eye distances, from which their inside is drawn in full."""
+
 STILL_PX = 0.02
 """Moves of the picture smaller than this are none."""
 
@@ -225,7 +228,15 @@ class PreparedPortrait:
             self._covered(points, box),
             drawn,
             self.interocular,
+            self._lip_change(vertices),
         )
+
+    def _lip_change(self, vertices: NDArray[np.float32]) -> float:
+        """Return how far the lips are from the photograph's, from 0 to 1."""
+        now = self.head.landmarks(vertices)[list(INNER_LIPS)]
+        then = self.head.landmarks(self.source)[list(INNER_LIPS)]
+        move = float(np.linalg.norm(now - then, axis=1).mean()) * float(self.fit.scale)
+        return min(1.0, move / (LIPS_CHANGED * self.interocular))
 
     def _covered(
         self, points: NDArray[np.float32], box: tuple[int, int, int, int]

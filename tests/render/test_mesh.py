@@ -76,7 +76,9 @@ def test_next_to_the_fitted_values_it_is_nearly_the_photograph(ready: PreparedPo
 
 def test_pixels_away_from_the_head_stay_bit_identical(ready: PreparedPortrait) -> None:
     fit = ready.fit
-    frame = ready.frame(fit.weights + weights(jawOpen=0.4), fit.rotation + np.float32([0.03, 0.1, 0]))
+    frame = ready.frame(
+        fit.weights + weights(jawOpen=0.4), fit.rotation + np.float32([0.03, 0.1, 0])
+    )
     changed = (frame != ready.image).any(axis=2)
     middle = ready.landmarks[:, :2].mean(axis=0)
     ys, xs = np.nonzero(changed)
