@@ -25,6 +25,9 @@ DEPTH_WEIGHT = 0.12
 WEIGHT_PRIOR = 0.28
 """Expected size of an expression weight."""
 
+WEIGHT_COST = 0.7
+"""Cost of a unit of expression weight: what the landmarks do not ask for stays exactly 0."""
+
 PAIR_PRIOR = 0.18
 """Expected left-right difference of an expression weight."""
 
@@ -39,6 +42,19 @@ _GAZE = [
     (MOTION_CHANNELS.index("eyeLookUpLeft"), MOTION_CHANNELS.index("eyeLookUpRight")),
     (MOTION_CHANNELS.index("eyeLookDownLeft"), MOTION_CHANNELS.index("eyeLookDownRight")),
 ]
+_OPPOSED = [
+    (MOTION_CHANNELS.index(a), MOTION_CHANNELS.index(b))
+    for a, b in (
+        ("mouthLeft", "mouthRight"),
+        ("jawLeft", "jawRight"),
+        ("eyeLookUpLeft", "eyeLookDownLeft"),
+        ("eyeLookUpRight", "eyeLookDownRight"),
+        ("eyeLookInLeft", "eyeLookOutLeft"),
+        ("eyeLookInRight", "eyeLookOutRight"),
+    )
+]
+"""Channels that no face uses together."""
+
 _UNSEEN = {"tongueOut": 0.01, "cheekPuff": 0.12, "jawForward": 0.15}
 """Channels that landmarks hardly see are held closer to zero."""
 
@@ -124,8 +140,7 @@ class _Problem:
         def at(field: FloatArray) -> NDArray[np.float64]:
             return np.einsum("nk,...nkd->...nd", bary, field[..., faces, :]).astype(np.float64)
 
-        self.mean = at(head.vertices)
-        self.identity = at(head.identity_basis)
+        mean, identity = at(head.vertices), at(head.identity_basis)
         expression = head.expression_basis.copy()
         for channel, name in enumerate(MOTION_CHANNELS):
             if name.startswith("eyeLook"):  # chords of the eyeball's turn
@@ -135,7 +150,10 @@ class _Problem:
                 eye = [np.unique(head.faces[head.part == part]) for part in (2, 3)]
                 for rows in eye:
                     expression[channel, rows] = chord[rows]
-        self.expression = at(expression)
+        bases = np.concatenate([at(expression), identity])
+        self.mean = np.ascontiguousarray(mean.T)  # (3, n)
+        self.basis = np.ascontiguousarray(bases.transpose(2, 1, 0), np.float32)  # (3, n, 52 + S)
+        self.expression = np.ascontiguousarray(self.basis[..., : len(MOTION_CHANNELS)])
         self.weight = head.landmark_weight.astype(np.float64)
         self.inner = self.weight > 0.5
         self.interocular = head.interocular
@@ -149,6 +167,10 @@ class _Problem:
             prior[j, j] += k
             prior[i, j] -= k
             prior[j, i] -= k
+        for i, j in _OPPOSED:
+            k = 1 / 0.08**2
+            prior[[i, j], [j, i]] += k
+            prior[[i, j], [i, j]] += k
         self.weight_prior = prior
 
 
@@ -207,11 +229,10 @@ def fit_face(
     if identity is not None:
         shape = np.asarray(identity, np.float64)[: head.num_identity]
         shape = np.concatenate([shape, np.zeros(head.num_identity - len(shape))])
-    base = p.mean + np.tensordot(shape, p.identity, 1)
-    rotation, scale, shift = align(
-        base + np.tensordot(weights, p.expression, 1), points * [1, 1, 0.7], p.weight
+    state = _State(np.eye(3), 1.0, np.zeros(2), shape, weights)
+    state.rotation, state.scale, state.shift = align(
+        _model(p, state).T, points * [1, 1, 0.7], p.weight
     )
-    state = _State(rotation, scale, shift, shape, weights)
     for _ in range(rounds or (6 if start is None else 3)):
         _step(p, state, points, free_identity)
     return _result(p, state, points)
@@ -227,48 +248,42 @@ class _State:
 
 
 def _model(p: _Problem, s: _State) -> NDArray[np.float64]:
-    out = p.mean + np.tensordot(s.shape, p.identity, 1) + np.tensordot(s.weights, p.expression, 1)
-    return np.asarray(out)
+    """Return the landmarks (3, n) of the head as it is."""
+    out = p.mean + p.basis @ np.concatenate([s.weights, s.shape]).astype(np.float32)
+    return np.asarray(out, np.float64)
 
 
 def _normal(
     p: _Problem, s: _State, points: NDArray[Any], free_identity: bool
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the normal equations: turn (3), log scale, shift (2), weights, identity."""
-    model = _model(p, s)
-    turned = model @ s.rotation.T
+    basis = p.basis if free_identity else p.expression
+    _, n, k = basis.shape
+    turned = s.rotation @ _model(p, s)
     iod = s.scale * p.interocular
-    n = len(model)
     unit = s.scale / iod
-    bases = [p.expression] + ([p.identity] if free_identity else [])
-    columns = 6 + sum(len(b) for b in bases)
-    jac = np.zeros((3, n, columns))
-    x, y, z = turned.T * unit
+    x, y, z = turned * unit
+    error = np.empty((3, n))
+    error[:2] = (points[:, :2].T - s.scale * turned[:2] - s.shift[:, None]) / iod
+    error[2] = points[:, 2] / iod - z
+    error[2] -= np.average(error[2], weights=p.weight)
+    # a stray landmark counts less; points of one face err together, hence the half
+    w = 0.5 * np.sqrt(p.weight) / POINT_NOISE
+    w /= np.sqrt(1 + (error[0] ** 2 + error[1] ** 2) / (6 * POINT_NOISE) ** 2)
+    w3 = np.stack([w, w, w * DEPTH_WEIGHT]).astype(np.float32)
+    jac = np.zeros((3, n, 6 + k), np.float32)
     jac[1, :, 0], jac[2, :, 0] = -z, y  # about x, y, z of the camera
     jac[0, :, 1], jac[2, :, 1] = z, -x
     jac[0, :, 2], jac[1, :, 2] = -y, x
-    jac[:, :, 3] = turned.T * unit
+    jac[:, :, 3] = turned * unit
     jac[0, :, 4] = jac[1, :, 5] = 1
-    at = 6
-    for basis in bases:
-        k = len(basis)
-        moved = (basis.reshape(-1, 3) @ s.rotation.T).reshape(k, n, 3)
-        jac[:, :, at : at + k] = moved.transpose(2, 1, 0) * unit
-        at += k
-    error = np.empty((3, n))
-    error[:2] = (points[:, :2].T - (s.scale * turned[:, :2] + s.shift).T) / iod
-    depth = points[:, 2] / iod - z
-    error[2] = depth - np.average(depth, weights=p.weight)
-    jac[2] -= (p.weight @ jac[2]) / p.weight.sum()
-    w = np.sqrt(p.weight) / POINT_NOISE
-    distance = np.hypot(error[0], error[1])
-    w = w / np.sqrt(1 + (distance / (6 * POINT_NOISE)) ** 2)  # a stray landmark counts less
-    w3 = np.stack([w, w, w * DEPTH_WEIGHT])
-    a = (jac * w3[..., None]).reshape(-1, columns)
-    # points of one face err together: count them as a quarter of their number
-    a *= 0.5
-    b = (error * w3).reshape(-1) * 0.5
-    return a.T @ a, a.T @ b
+    turn = (s.rotation * unit).astype(np.float32)
+    jac[:, :, 6:] = (turn @ basis.reshape(3, -1)).reshape(3, n, k)
+    jac[2] -= (p.weight.astype(np.float32) @ jac[2]) / np.float32(p.weight.sum())
+    jac *= w3[..., None]
+    rows = jac.reshape(-1, 6 + k)
+    g = (error * w3).reshape(-1).astype(np.float32) @ rows
+    return (rows.T @ rows).astype(np.float64), g.astype(np.float64)
 
 
 def _step(
@@ -278,7 +293,7 @@ def _step(
     k = len(s.weights)
     rows = slice(6, 6 + k)
     h[rows, rows] += p.weight_prior
-    g[rows] -= p.weight_prior @ s.weights
+    g[rows] -= p.weight_prior @ s.weights + WEIGHT_COST / WEIGHT_PRIOR
     if free_identity:
         rest = np.arange(6 + k, len(g))
         h[rest, rest] += identity_prior
@@ -337,7 +352,7 @@ def rotation_vector(v: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _result(p: _Problem, s: _State, points: NDArray[Any]) -> HeadFit:
-    seen = s.scale * (_model(p, s) @ s.rotation.T)[:, :2] + s.shift
+    seen = s.scale * (s.rotation @ _model(p, s)).T[:, :2] + s.shift
     iod = float(np.linalg.norm(points[33, :2] - points[263, :2]))
     error = 100 * np.linalg.norm(seen - points[:, :2], axis=1)[p.inner].mean() / max(iod, 1e-6)
     return HeadFit(
@@ -358,7 +373,7 @@ def fit_identity(head: HeadModel, landmarks: Sequence[FloatArray], rounds: int =
         raise InputError("`landmarks` is empty, at least one face is needed")
     states = []
     for points in views:
-        rotation, scale, shift = align(p.mean, points * [1, 1, 0.7], p.weight)
+        rotation, scale, shift = align(p.mean.T, points * [1, 1, 0.7], p.weight)
         states.append(
             _State(rotation, scale, shift, np.zeros(head.num_identity), np.zeros(52))
         )
@@ -370,7 +385,7 @@ def fit_identity(head: HeadModel, landmarks: Sequence[FloatArray], rounds: int =
             h, g = _normal(p, s, points, True)
             rows = slice(6, k)
             h[rows, rows] += p.weight_prior
-            g[rows] -= p.weight_prior @ s.weights
+            g[rows] -= p.weight_prior @ s.weights + WEIGHT_COST / WEIGHT_PRIOR
             own = np.linalg.solve(
                 h[:k, :k] + 1e-6 * np.eye(k), np.c_[g[:k], h[:k, k:]]
             )  # the view's own unknowns are eliminated

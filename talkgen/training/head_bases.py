@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from talkgen.face.head import PARTS
 from talkgen.training.head_source import Source, closing
-from talkgen.training.head_topology import Topology
+from talkgen.training.head_topology import Topology, left_charts
 from talkgen.types import MOTION_CHANNELS
 
 Array = NDArray[Any]
@@ -32,6 +32,11 @@ def mend_expressions(source: Source) -> None:
     """Make blinks close over the eyeball, and make a tongue that comes out."""
     center, radius = eyeball_of(source)
     _shut_lids(source, center, radius)
+    shut = MOTION_CHANNELS.index("mouthClose")  # with jawOpen at 1 it brings the lips together
+    for _ in range(3):
+        pose = source.vertices + source.expression[JAW_OPEN] + source.expression[shut]
+        move = closing(source, pose, "lips", share=0.5, reach=0.8)
+        source.expression[shut] += (move + move[source.mirror] * [-1, 1, 1]) / 2
     source.expression[MOTION_CHANNELS.index("tongueOut")] = _tongue_out(source)
 
 
@@ -61,18 +66,19 @@ def _shut_lids(source: Source, center: Array, radius: float) -> None:
 
 def _tongue_out(source: Source) -> Array:
     """Return the displacement of tongueOut: jaw a little open, tongue over the lower lip."""
-    delta = 0.22 * source.expression[JAW_OPEN]
-    mine = np.unique(source.triangles[source.material == "M_GumsTongue"])
-    p = source.vertices[mine]
-    tongue = (np.abs(p[:, 0]) < 2.05) & (p[:, 1] > 2.7) & (p[:, 1] < 5.4)
-    moving = np.linalg.norm(source.expression[JAW_OPEN][mine], axis=1)
-    tongue &= moving > 0.5
-    rows, p = mine[tongue], p[tongue]
-    front = np.clip((-3.0 - p[:, 2]) / 6.7, 0, 1) ** 1.4  # 0 at the root, 1 at the tip
-    on_top = np.clip((4.9 - p[:, 1]) / 0.9, 0, 1)
-    delta[rows, 2] -= 3.6 * front * on_top
-    delta[rows, 1] += (1.0 * front**3 - 1.2 * front * (1 - front)) * on_top
-    delta[rows, 0] -= 0.25 * p[:, 0] * front
+    delta = 0.24 * source.expression[JAW_OPEN]
+    charts = [chart.vertex for part, _, chart in left_charts(source) if part == "tongue"]
+    rows = np.unique(np.concatenate(charts))
+    rows = np.union1d(rows, source.mirror[rows])
+    p = source.vertices[rows]
+    front = np.clip((-4.0 - p[:, 2]) / 5.7, 0, 1)  # 0 at the root, 1 at the tip
+    height = np.clip((5.0 - p[:, 1]) / 1.1, 0, 1)
+    free = height**2 * (3 - 2 * height)  # what hangs on the floor of the mouth stays
+    delta[rows, 2] -= 3.5 * front**1.3 * free
+    delta[rows, 1] += (-0.75 * np.sin(np.pi * front**0.8) + 0.55 * front**3) * free
+    middle = 3.9
+    delta[rows, 1] -= 0.3 * (p[:, 1] - middle) * front**2 * free
+    delta[rows, 0] -= 0.2 * p[:, 0] * front * free
     return delta
 
 

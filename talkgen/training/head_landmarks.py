@@ -147,14 +147,15 @@ def learn_embedding(
     place = sums / np.maximum(seen, 1)[:, None]
     place[seen < 0.3 * len(fits)] = np.nan
     flip = np.array([-1, 1, 1])
-    place = np.nanmean([place, place[pair] * flip], axis=0)
+    other = place[pair] * flip
+    place = np.where(np.isnan(place), other, np.where(np.isnan(other), place, (place + other) / 2))
+    weight = 1.0 - np.isnan(place).any(axis=1)  # rims and irises come below
     faces, bary = nearest_on_mesh(head.vertices, head.faces[skin], np.nan_to_num(place))
-    weight = np.ones(478)
-    weight[np.isnan(place).any(axis=1)] = 0
     for key, rim in rims.items():
         _put_on_rim(head, rim, RIMS[key], np.mean(shares[key], axis=0), faces, bary)
     _put_irises(head, topology, np.mean(irises, axis=0), faces, bary)
     _mirror_embedding(head, pair, faces, bary)
+    weight[[i for group in (*RIMS.values(), *IRISES.values()) for i in group]] = 1
     weight[list(CONTOUR)] = CONTOUR_WEIGHT
     return Embedding(faces, bary, weight)
 
@@ -273,13 +274,8 @@ def _mirror_embedding(head: HeadModel, pair: Array, faces: Array, bary: Array) -
         faces[pair[left]] = head.mirror[faces[left]]
         bary[pair[left]] = bary[left]
     for i in np.flatnonzero(pair == np.arange(len(pair))):
-        row = int(np.argmin(np.abs(place[i, 0])))  # keep the shape (3,) below
-        del row
-        # half its own triangle's corners, half their mirrors: x is 0 exactly
-        if np.abs(head.vertices[faces[i], 0]).min() > 1e-6:
-            continue
-        on = np.abs(head.vertices[faces[i], 0]) < 1e-6
-        if on.sum() >= 1:
-            w = np.where(on, bary[i], 0)
-            w = w if w.sum() > 1e-6 else on.astype(float)
-            bary[i] = w / w.sum()
+        on_plane = np.abs(head.vertices[faces[i], 0]) < 1e-6
+        if on_plane.any():  # x becomes exactly 0
+            share = np.where(on_plane, bary[i], 0)
+            share = share if share.sum() > 1e-6 else on_plane.astype(float)
+            bary[i] = share / share.sum()

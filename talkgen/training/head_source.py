@@ -41,7 +41,7 @@ class Source:
     mirror : (N,) index of the vertex on the other side
     triangles : (T, 3) vertex ids; uv_triangles : (T, 3) ids of `uv`; material : (T,) names
     uv : (M, 2)
-    edges : (E, 2) edges of the original quads (no diagonals) of the skin
+    edges : (E, 2) edges of the original quads of the skin; diagonals : (D, 2) across them
     identity : (100, N, 3), symmetric; expression : (52, N, 3), `MOTION_CHANNELS`
     eyeball : vertex ids of the left sclera
     landmarks : (68,) vertex ids of the 68-point scheme
@@ -54,16 +54,20 @@ class Source:
     material: Array
     uv: Array
     edges: Array
+    diagonals: Array
     identity: Array
     expression: Array
     eyeball: Array
     landmarks: Array
 
-    def path(self, stops: Sequence[int]) -> Array:
-        """Return the vertex ids of the shortest edge path through `stops` (vertex ids)."""
-        length = np.linalg.norm(np.subtract(*self.vertices[self.edges.T]), axis=1)
+    def path(self, stops: Sequence[int], within: Array, *, across: bool = False) -> Array:
+        """Return the vertex ids of the shortest edge path through `stops` that stays `within`;
+        `across`: it may cut through quads."""
+        edges = np.concatenate([self.edges, self.diagonals]) if across else self.edges
+        edges = edges[np.isin(edges, within).all(axis=1)]
+        length = np.linalg.norm(np.subtract(*self.vertices[edges.T]), axis=1)
         n = len(self.vertices)
-        graph = coo_matrix((length, self.edges.T), shape=(n, n)).tocsr()
+        graph = coo_matrix((length, edges.T), shape=(n, n)).tocsr()
         out = [int(stops[0])]
         for start, stop in zip(stops[:-1], stops[1:], strict=True):
             _, before = dijkstra(graph, directed=False, indices=start, return_predecessors=True)
@@ -73,25 +77,92 @@ class Source:
             out += part[::-1][1:]
         return np.array(out)
 
+    def levels(self, name: str) -> Array:
+        """Return (N,) the number of edges to the end of the skin in the "mouth" or the left "eye".
+
+        The skin goes on behind lips and lids; the edge loops around the opening are the levels.
+        """
+        p = self.vertices
+        face = np.unique(self.triangles[self.material == "M_Face"])
+        rest = np.unique(self.triangles[self.material == "M_BackHead"])
+        seam = np.intersect1d(face, rest)
+        if name == "mouth":
+            seam = seam[(np.abs(p[seam, 0]) < 4) & (p[seam, 2] < -6) & (p[seam, 1] > 0)]
+        else:
+            seam = seam[(p[seam, 0] > 1) & (p[seam, 2] < -6) & (np.abs(p[seam, 1] + 3) < 3)]
+        edges = self.edges[np.isin(self.edges, face).all(axis=1)]
+        n = len(p)
+        graph = coo_matrix((np.ones(len(edges)), edges.T), shape=(n, n)).tocsr()
+        return np.asarray(dijkstra(graph, directed=False, indices=seam, min_only=True))
+
     def ring(self, name: str) -> tuple[Array, Array]:
         """Return the upper and lower edge path of "lips", "lips_outer" or "lid" (left).
 
-        Both run from the corner at smaller x to the corner at larger x.
+        Both run from the corner at smaller x to the corner at larger x and follow edge loops.
         """
         upper, lower = {
             "lips": ((60, 61, 62, 63, 64), (60, 67, 66, 65, 64)),
             "lips_outer": ((48, 49, 50, 51, 52, 53, 54), (48, 59, 58, 57, 56, 55, 54)),
             "lid": ((42, 43, 44, 45), (42, 47, 46, 45)),
         }[name]
+        level = self.levels("eye" if name == "lid" else "mouth")
         half = []
         for side in (upper, lower):
             stops = list(self.landmarks[list(side)])
             if name == "lid":
-                half.append(self.path(stops))
+                arc = _arc(self, level, side)
+                half.append(arc if self.vertices[arc[0], 0] < self.vertices[arc[-1], 0] else arc[::-1])
                 continue
-            left = self.path(stops[len(stops) // 2 :])  # the left half, mirrored to be exact
+            stops = stops[len(stops) // 2 :]  # the left half, mirrored to be exact
+            near = (level >= level[stops].min()) & (level <= level[stops].max())
+            left = self.path(stops, np.flatnonzero(near), across=name == "lips_outer")
             half.append(np.concatenate([self.mirror[left[::-1]], left[1:]]))
         return half[0], half[1]
+
+    def loop(self, name: str, level: int) -> Array:
+        """Return the vertices of an edge loop in order, as far as it goes: around the left eye
+        (closed by its first vertex again), or around the left half of the mouth, from the middle of
+        the upper lip to that of the lower."""
+        mine = np.flatnonzero(self.levels(name) == level)
+        edges = self.edges[np.isin(self.edges, mine).all(axis=1)]
+        after: dict[int, list[int]] = {}
+        for a, b in edges.tolist():
+            after.setdefault(a, []).append(b)
+            after.setdefault(b, []).append(a)
+        mine = np.array([v for v in mine.tolist() if v in after])
+        x = self.vertices[:, 0]
+        if name == "mouth":
+            middle = mine[np.abs(x[mine]) < 1e-6]
+            start = int(middle[self.vertices[middle, 1].argmin()])
+        else:
+            start = int(mine[x[mine].argmax()])  # the outer corner, where the loops are regular
+        ways = []
+        seen = {start}
+        for step in sorted(after[start], key=lambda v: float(self.vertices[v, 1])):
+            way = [start]
+            while step is not None and step not in seen and x[step] > -1e-6:
+                seen.add(step)
+                way.append(step)
+                step = next((v for v in after[step] if v not in seen), None)
+            ways.append(way)
+        if name == "mouth":
+            return np.array(max(ways, key=len))
+        out = ways[1][:0:-1] + ways[0] if len(ways) > 1 else ways[0]
+        return np.array([*out, out[0]] if out[0] in after[out[-1]] else out)
+
+
+def _arc(source: Source, level: Array, side: tuple[int, ...]) -> Array:
+    """Return the vertices of the lid's edge loop on one side of the corners."""
+    loop = source.loop("eye", int(level[source.landmarks[side[1]]]))[:-1]
+    corners = [
+        int(np.linalg.norm(source.vertices[loop] - source.vertices[source.landmarks[c]], axis=1)
+            .argmin())
+        for c in (side[0], side[-1])
+    ]  # fmt: skip
+    first, last = sorted(corners)
+    one = loop[first : last + 1]
+    other = np.concatenate([loop[last:], loop[: first + 1]])
+    return one if source.landmarks[side[1]] in one else other
 
 
 def load_source(path: Path) -> Source:
@@ -115,6 +186,7 @@ def load_source(path: Path) -> Source:
         [q[:, [i, (i + 1) % 4]] for i in range(4)] + [t[:, [i, (i + 1) % 3]] for i in range(3)]
     )
     edges = np.unique(np.sort(edges, axis=1), axis=0)
+    diagonals = np.concatenate([q[:, [0, 2]], q[:, [1, 3]]])
     identity = (identity + identity[:, mirror] * [-1, 1, 1]) / 2
     deltas = dict(
         zip(data["expression_names"].tolist(), data["expression"].astype(np.float64) * FLIP,
@@ -129,6 +201,7 @@ def load_source(path: Path) -> Source:
         material=np.array(names)[np.concatenate([material, material[four]])],
         uv=data["uv"].astype(np.float64),
         edges=edges,
+        diagonals=diagonals,
         identity=identity,
         expression=np.stack([_channel(name, deltas, mirror) for name in MOTION_CHANNELS]),
         eyeball=eyeball[eyeball >= 0],

@@ -11,57 +11,78 @@ from talkgen.training.head_mesh import Patch
 
 Array = NDArray[Any]
 
-CROWN_CM = 1.45
+CROWN_CM = 1.4
 """Height that is kept of a tooth, from the biting edge; the rest is inside the gum."""
 
-GRIDS = ((14, 6), (14, 6), (12, 6), (10, 5), (10, 5), (10, 5))
-"""Points around and rings from the biting edge down, tooth by tooth from the middle; no camera
-sees the last two molars, so they are left out."""
+LEVELS = (0.03, 0.13, 0.34, 0.66, 1.0)
+LEVELS_CUSPED = (0.2, 0.3, 0.48, 0.72, 1.0)
+"""Rings of points on a crown, shares of its height from the biting edge; for incisors and canines,
+and for the teeth behind, whose biting side is no edge."""
+
+AROUND = (14, 14, 12, 10, 10, 10)
+"""Points around a ring, tooth by tooth from the middle; no camera sees the last two molars, so they
+are left out."""
 
 
-def tooth_patch(
-    vertices: Array, triangles: Array, *, upper: bool, around: int, rings: int
-) -> Patch:
+def tooth_patch(vertices: Array, triangles: Array, *, upper: bool, number: int) -> Patch:
     """Return a crown as a patch; its plane is the polar unit square, biting edge in the middle.
 
-    vertices : (N, 3) of the source; triangles : (T, 3) of one tooth
+    Rays go out from the middle of horizontal slices, so corners and edges of incisors stay.
+    vertices : (N, 3) of the source; triangles : (T, 3) of one tooth; number : 0 is next to the
+    mirror plane
     """
     corners = vertices[triangles]
     y = corners[..., 1]
     edge, toward = (y.max(), -1.0) if upper else (y.min(), 1.0)  # y points down
     crown = vertices[np.unique(triangles)]
-    depth = (crown[:, 1] - edge) * toward
-    crown = crown[depth < CROWN_CM]
-    low, high = crown.min(axis=0), crown.max(axis=0)
-    middle = (low + high) / 2
-    middle[1] = edge + toward * 0.55 * CROWN_CM
-    axes = _axes(crown, toward)
-    half = np.abs((crown - middle) @ axes.T).max(axis=0)
-    polar = np.deg2rad(np.linspace(0, 128, rings + 1))[1:]
+    crown = crown[(crown[:, 1] - edge) * toward < CROWN_CM]
+    along, across = _axes(crown)
+    around, levels = AROUND[number], LEVELS if number < 3 else LEVELS_CUSPED
     angle = 2 * np.pi * (np.arange(around) + 0.5) / around
-    s, c = np.sin(polar)[:, None], np.cos(polar)[:, None] + 0 * angle
-    grid = np.stack([s * np.cos(angle), c, s * np.sin(angle)], axis=-1).reshape(-1, 3)
-    direction = np.concatenate([[[0, 1.0, 0]], grid]) * half @ axes
-    ids, weights = hit(middle, direction, corners, triangles)
+    ids, weights = [], []
+    for level in levels:
+        height = edge + toward * level * CROWN_CM
+        cut = _slice(corners, height)
+        a, b = cut @ along, cut @ across
+        middle = along * (a.min() + a.max()) / 2 + across * (b.min() + b.max()) / 2
+        middle[1] = height
+        direction = np.outer(np.cos(angle) * np.ptp(a), along)
+        direction += np.outer(np.sin(angle) * np.ptp(b), across)
+        if level == levels[0]:
+            direction = np.concatenate([[[0, -toward, 0]], direction])  # the pole comes first
+        found = hit(middle, direction, corners, triangles)
+        ids.append(found[0])
+        weights.append(found[1])
+    points, shares = np.concatenate(ids), np.concatenate(weights)
+    rings = len(levels)
     radius = np.concatenate([[0], np.repeat(np.arange(1, rings + 1) / rings, around)])
     turn = np.concatenate([[0], np.tile(angle, rings)])
     plane = 0.5 + 0.5 * radius[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
     faces = polar_faces(around, rings)
-    found = np.einsum("nk,nkd->nd", weights, vertices[ids])
-    a, b, c_ = (found[faces[:, k]] for k in range(3))
-    normal = np.cross(b - a, c_ - a)
-    if (normal * ((a + b + c_) / 3 - middle)).sum() < 0:
+    found_at = np.einsum("nk,nkd->nd", shares, vertices[points])
+    p, q, r = (found_at[faces[:, k]] for k in range(3))
+    outward = (np.cross(q - p, r - p) * ((p + q + r) / 3 - found_at.mean(axis=0))).sum()
+    if outward < 0:
         faces = faces[:, ::-1]
-    return Patch(ids, weights, plane, faces, np.zeros(len(faces), int))
+    return Patch(points, shares, plane, faces, np.zeros(len(faces), int))
 
 
-def _axes(crown: Array, toward: float) -> Array:
-    """Return rows: along the dental arch, to the biting edge, across the arch."""
+def _slice(corners: Array, height: float) -> Array:
+    """Return the points (n, 3) where triangle edges (T, 3, 3) cross a horizontal plane."""
+    out = []
+    for k in range(3):
+        a, b = corners[:, k], corners[:, (k + 1) % 3]
+        crosses = (a[:, 1] - height) * (b[:, 1] - height) < 0
+        t = (height - a[crosses, 1]) / (b[crosses, 1] - a[crosses, 1])
+        out.append(a[crosses] + t[:, None] * (b[crosses] - a[crosses]))
+    return np.concatenate(out)
+
+
+def _axes(crown: Array) -> tuple[Array, Array]:
+    """Return the horizontal directions along the dental arch and across it."""
     flat = (crown - crown.mean(axis=0))[:, [0, 2]]
     _, _, v = np.linalg.svd(flat, full_matrices=False)
-    along = np.array([v[0, 0], 0.0, v[0, 1]])
-    across = np.array([v[1, 0], 0.0, v[1, 1]])
-    return np.stack([along, [0, -toward, 0], across])
+    return np.array([v[0, 0], 0.0, v[0, 1]]), np.array([v[1, 0], 0.0, v[1, 1]])
 
 
 def polar_faces(around: int, rings: int) -> Array:

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from talkgen.face.head import PARTS
-from talkgen.training.head_mesh import Chart, Mesher, Patch, make_charts
+from talkgen.training.head_mesh import Chart, Mesher, Patch, inside_loops, make_charts
 from talkgen.training.head_source import Source
-from talkgen.training.head_teeth import GRIDS, polar_faces, tooth_patch
+from talkgen.training.head_teeth import AROUND, polar_faces, tooth_patch
 
 Array = NDArray[Any]
+
+EYE_LOOPS, MOUTH_LOOPS = (2, 4, 6, 8), (4, 6, 7, 8, 10)
+"""Edge loops of the source around lids and lips that ours follow, counted from inside."""
 
 EYE_SECTORS, EYE_RINGS = 24, 12
 EYE_CAP = np.deg2rad(125.0)
@@ -129,39 +132,11 @@ def _inside_mouth(low: Array, high: Array) -> tuple[str, str]:
     return "gums_lower", "gums_lower"
 
 
-def lip_labels(source: Source) -> Array:
-    """Return which source triangles are lips: between the outer ring and the mouth opening."""
-    chart_of = source.material == "M_Face"
-    wall = {
-        tuple(sorted(e))
-        for ring in source.ring("lips_outer")
-        for e in zip(ring[:-1].tolist(), ring[1:].tolist(), strict=True)
-    }
-    triangles = source.triangles
-    rows = np.flatnonzero(chart_of)
-    by_edge: dict[tuple[int, int], list[int]] = {}
-    for row in rows:
-        t = triangles[row]
-        for k in range(3):
-            edge = tuple(sorted((int(t[k]), int(t[(k + 1) % 3]))))
-            by_edge.setdefault(edge, []).append(int(row))
-    inner = source.ring("lips")[1]
-    middle = set(inner[len(inner) // 2 - 1 : len(inner) // 2 + 2].tolist())
-    middle |= set(source.ring("lips")[0][19:22].tolist())
-    seed = [int(r) for r in rows if middle & set(triangles[r].tolist())]
-    lips = np.zeros(len(triangles), bool)
-    lips[seed] = True
-    while seed:
-        t = triangles[seed.pop()]
-        for k in range(3):
-            edge = tuple(sorted((int(t[k]), int(t[(k + 1) % 3]))))
-            if edge in wall:
-                continue
-            for row in by_edge[edge]:
-                if not lips[row]:
-                    lips[row] = True
-                    seed.append(row)
-    return lips
+def lip_outline(source: Source, chart: Chart) -> Array:
+    """Return the outer edge of the left half of the lips as a polygon (n, 2) in the face's plane."""
+    local = {int(v): i for i, v in enumerate(chart.vertex)}
+    upper, lower = (ring[len(ring) // 2 :] for ring in source.ring("lips_outer"))
+    return chart.plane[[local[int(v)] for v in [*upper, *lower[::-1]]]]
 
 
 def build_topology(source: Source, *, seed: int = 0) -> Topology:
@@ -170,13 +145,13 @@ def build_topology(source: Source, *, seed: int = 0) -> Topology:
     open_mouth = p + 0.35 * source.expression[17]
     metric = np.concatenate([p, (open_mouth - p)], axis=1)
     on_plane = np.abs(p[:, 0]) < 1e-6
-    ends = [int(v) for name in ("lips", "lips_outer") for ring in source.ring(name) for v in ring]
+    ends = [int(v) for level in MOUTH_LOOPS for v in source.loop("mouth", level)]
+    ends += [int(v) for ring in source.ring("lips_outer") for v in ring]
     stops = frozenset(v for v in ends if on_plane[v])
     mesher = Mesher(p, metric, spacing(source), on_plane, seed=seed, stops=stops)
     charts = left_charts(source)
     teeth = [c for c in charts if c[1] == "teeth"]
     charts = [c for c in charts if c[1] != "teeth"]
-    lips = lip_labels(source)
     owners: dict[tuple[int, int], list[int]] = {}
     for number, (_, _, chart) in enumerate(charts):
         for loop in chart.loops:
@@ -198,7 +173,9 @@ def build_topology(source: Source, *, seed: int = 0) -> Topology:
         uv = _into_atlas(patch.plane, boxes[number], whole=place in ("face", "back"))
         kind = np.full(len(patch.faces), PARTS.index(part))
         if place == "face":
-            kind[lips[patch.label]] = PARTS.index("lips")
+            middle = patch.plane[patch.faces].mean(axis=1)
+            lips = inside_loops(middle, [lip_outline(source, chart)])
+            kind[lips] = PARTS.index("lips")
         patches.append((patch, uv, kind))
     patches += _teeth(source, teeth)
     return _assemble(source, patches)
@@ -213,11 +190,10 @@ def _teeth(
     for row, part in enumerate(("teeth_upper", "teeth_lower")):
         mine = [c for p, _, c in charts if p == part]
         mine.sort(key=lambda c: float(source.vertices[c.vertex][:, 2].mean()))  # front first
-        for column, chart in enumerate(mine[: len(GRIDS)]):
-            around, rings = GRIDS[column]
+        for column, chart in enumerate(mine[: len(AROUND)]):
             patch = tooth_patch(
                 source.vertices, chart.vertex[chart.triangles],
-                upper=part == "teeth_upper", around=around, rings=rings,
+                upper=part == "teeth_upper", number=column,
             )  # fmt: skip
             cell = np.array([(u1 - u0) / 3, (v1 - v0) / 4])
             corner = np.array([u0, v0]) + cell * [column % 3, 2 * row + column // 3]
@@ -227,15 +203,12 @@ def _teeth(
 
 
 def _guides(source: Source, chart: Chart) -> list[list[int]]:
-    """Return the lip and lid edges of the left side as paths of chart vertices."""
+    """Return edge loops around the left eye and the mouth as paths of chart vertices."""
     local = {int(v): i for i, v in enumerate(chart.vertex)}
-    out = []
-    for name in ("lid", "lips", "lips_outer"):
-        for ring in source.ring(name):
-            path = [local[int(v)] for v in ring if int(v) in local]
-            if len(path) > 1:
-                out.append(path)
-    return out
+    loops = [source.loop("eye", level) for level in EYE_LOOPS]
+    loops += [source.loop("mouth", level) for level in MOUTH_LOOPS]
+    loops += [ring[len(ring) // 2 :] for ring in source.ring("lips_outer")]
+    return [[local[int(v)] for v in loop] for loop in loops]
 
 
 def _boxes(charts: list[tuple[str, str, Chart]]) -> list[tuple[Rect, Rect]]:
