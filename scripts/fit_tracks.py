@@ -33,14 +33,20 @@ def main() -> None:
         out.mkdir(parents=True, exist_ok=True)
         paths = sorted((args.cache / "tracks" / which).glob("*.npz"))
         # the people with one clip first: an interrupted run has seen everybody
-        many = ("grid_s1_", "grid_s4_")
+        many = ("grid_s1_",)
         paths.sort(key=lambda p: (p.name.startswith(many), "silent" in p.name))
         for path in paths:
             target = out / path.name
             if path.name.endswith(".part.npz") or (target.exists() and not args.again):
                 continue
             began = time.time()
-            identity, fits = fit_clip(head, np.load(path)["landmarks"])
+            track = np.load(path)
+            seen = np.flatnonzero(track["valid"])
+            if not len(seen):
+                continue
+            # where no face was found the nearest frame stands in; `valid` tells them apart
+            nearest = np.abs(np.arange(len(track["valid"]))[:, None] - seen[None]).argmin(1)
+            identity, fits = fit_clip(head, track["landmarks"][seen[nearest]])
             part = target.with_suffix(".part.npz")
             np.savez(
                 part,

@@ -26,6 +26,7 @@ def main() -> None:  # noqa: PLR0915
     from talkgen.motion.controls import CONTROLS
     from talkgen.motion.transformer import MotionNet, MotionTransformer, MotionTransformerConfig
     from talkgen.training import motion_data
+    from talkgen.training.motion_calibrate import calibrated
     from talkgen.training.motion_score import correlation
     from talkgen.training.motion_train import TrainConfig, train_motion, train_phones
 
@@ -34,7 +35,8 @@ def main() -> None:  # noqa: PLR0915
         "tiny": (
             MotionTransformerConfig(width=16, stem_dilations=(1,), num_heads=2, hidden=32,
                                     look_ahead=(1,), num_members=1),
-            TrainConfig(phone_steps=4, motion_steps=4, phone_batch=2, motion_batch=2),
+            TrainConfig(phone_steps=4, motion_steps=4, phone_batch=2, motion_batch=2,
+                        speech_batch=2),
         ),
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -117,7 +119,8 @@ def main() -> None:  # noqa: PLR0915
     if args.stage == "phones":
         return
     name = "checkpoint" if args.hold_out is None else f"checkpoint_fold{args.hold_out}"
-    model.save_pretrained(args.out / name)
+    model.config = calibrated(model.eval(), [c for c in clips if not held_out(c.person)])
+    model.save_pretrained(args.out / name, half=True)
     print(f"wrote {args.out / name}")
 
 

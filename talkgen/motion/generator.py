@@ -20,11 +20,15 @@ from talkgen.audio.vad import SpeechDetector
 from talkgen.errors import InputError
 from talkgen.face.head import HeadModel
 from talkgen.motion.blink import BlinkProcess, lid_weights
-from talkgen.motion.controls import BROW_CONTROLS, CONTROLS, MOUTH_CONTROLS, TO_CHANNELS
+from talkgen.motion.controls import CONTROLS, TO_CHANNELS
 from talkgen.motion.gaze import GazeProcess, look_weights
 from talkgen.motion.head_motion import LEAD, HeadProcess, find_accents
-from talkgen.motion.mouth import LipGeometry, closure_gate, speech_gate
-from talkgen.motion.transformer import MotionTransformer
+from talkgen.motion.mouth import LipGeometry, mouth_controls
+from talkgen.motion.transformer import (
+    MotionOutput,
+    MotionTransformer,
+    MotionTransformerConfig,
+)
 from talkgen.types import ENGINE_FPS, ENGINE_RATE, MOTION_CHANNELS, Audio, Motion
 
 Float32 = NDArray[np.float32]
@@ -210,17 +214,16 @@ class _Finisher:
         with torch.inference_mode():
             said = self._model(torch.from_numpy(window.features)[None])
         phones = said.phones[0].exp().numpy()
-        tracked, rule = said.tracked[0].numpy(), said.rule[0].numpy()
-        controls, speech = mouth_motion(
-            self._model, self._lips, tracked, rule, phones, window.loud, self._expression
-        )
+        controls, gap = wanted_mouth(self._model.config, said)
+        controls = mouth_controls(controls, gap, phones, window.loud, self._lips, self._expression)
+        speech = window.loud.reshape(-1, PER_FRAME).any(1)
         loud = window.level.reshape(-1, PER_FRAME).max(1)
         weights = np.zeros((frames, len(MOTION_CHANNELS)), np.float32)
         turns, shifts = np.zeros((frames, 3), np.float32), np.zeros((frames, 3), np.float32)
         accents = self._accents(loud)
         for t in range(frames):
             at = begin + t
-            speaking = bool(speech[at] > 0.5)
+            speaking = bool(speech[at])
             accent = at + LEAD < len(accents) and bool(accents[at + LEAD])
             turn, shift, brow = self._head.step(speaking, accent)
             scale = 0.0 if self._still else self._pose
@@ -246,33 +249,12 @@ _BROW_RAISE = np.array(
 )  # fmt: skip
 
 
-def mouth_motion(
-    model: MotionTransformer,
-    lips: LipGeometry,
-    tracked: Float32,
-    rule: Float32,
-    phones: Float32,
-    loud: NDArray[np.bool_],
-    expression_scale: float = 1.0,
-) -> tuple[Float32, Float32]:
-    """(T, C) controls whose lip gap is the wanted one, and the (T,) speech gate.
-
-    tracked, rule : (T, C + 4) of the transformer; phones (2 T, P) posteriors; loud (4 T,) detector
-    """
-    config = model.config
+def wanted_mouth(config: MotionTransformerConfig, said: MotionOutput) -> tuple[Float32, Float32]:
+    """(T, C) controls and (T,) lip gap over IOD that the net asks for: both heads, with their
+    gains."""
     count = len(CONTROLS)
-    speech = speech_gate(phones, loud)
-    closed = closure_gate(phones)
+    tracked, rule = said.tracked[0].numpy(), said.rule[0].numpy()
     share = np.asarray(config.rule_share or (0.0,) * count, np.float32)
     gain = np.asarray(config.control_gain or (1.0,) * count, np.float32)
-    controls = (tracked[:, :count] * (1 - share) + rule[:, :count] * share) * gain
-    gap = tracked[:, count] * config.gap_unit * config.gap_gain
-    gap = np.maximum(gap, 0.0) * closed * speech * expression_scale
-    controls = np.clip(controls, 0.0, 1.0)
-    mouth, brows = list(MOUTH_CONTROLS), list(BROW_CONTROLS)
-    quiet = np.ones(count, np.float32)[None] * speech[:, None]
-    out = np.zeros_like(controls)
-    out[:, mouth] = (controls * quiet)[:, mouth] * expression_scale
-    out = lips.match(np.clip(out, 0.0, 1.0), gap.astype(np.float32))
-    out[:, brows] = np.clip(controls[:, brows] * expression_scale, 0.0, 1.0)
-    return out.astype(np.float32), speech
+    controls = tracked[:, :count] * gain * (1 - share) + rule[:, :count] * share
+    return controls, tracked[:, count] * config.gap_unit * config.gap_gain

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 DEGREE = np.pi / 180
-POSTURE_HZ, TALK_HZ = 0.08, 0.45
-POSTURE_STD = np.array([1.3, 1.7, 0.8]) * DEGREE  # pitch, yaw, roll
-TALK_STD = np.array([1.2, 1.1, 0.7]) * DEGREE
+POSTURE_HZ, TALK_HZ = 0.12, 0.8
+POSTURE_STD = np.array([1.5, 2.1, 1.2]) * DEGREE  # pitch, yaw, roll
+TALK_STD = np.array([1.0, 1.1, 0.7]) * DEGREE
 SILENT_SHARE = 0.45  # of the talk sway that stays while nobody speaks
 SHIFT_STD = np.array([0.012, 0.008, 0.008])  # inter-ocular distances, x y z, with the posture
 LIMIT = 11.0 * DEGREE

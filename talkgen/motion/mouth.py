@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from talkgen.motion.controls import CONTROLS, TO_CHANNELS
+from talkgen.audio.vad import silent_stretches
+from talkgen.motion.controls import BROW_CONTROLS, CONTROLS, MOUTH_CONTROLS, TO_CHANNELS
 from talkgen.motion.phones import BILABIALS, SILENCE
 
 if TYPE_CHECKING:
@@ -19,11 +20,16 @@ if TYPE_CHECKING:
 
 Float32 = NDArray[np.float32]
 
-CLOSURE_SLOPE, CLOSURE_START = 1.6, 0.2  # gate = 1 - clip(slope * P(p, b, m) - start), FINDINGS
-SHORTEST_SILENCE = 7  # frames without speech (0.28 s) that shut the lips
-RAMP = np.array([0.1, 0.25, 0.3, 0.25, 0.1], np.float32)  # how gates open and close, 5 frames
+CLOSURE_SLOPE, CLOSURE_START = 3.0, 0.4  # gate = 1 - clip(slope * P(p, b, m) - start, 0, 1)
+SHORT_PAUSE_S, LONG_PAUSE_S = 0.3, 0.8
+PAUSE_GAP = 0.02  # inter-ocular distances: what may stay open in a short pause (parted is 0.03)
+SURE_OF_SILENCE = 0.9
+LIMIT_STEP = 0.08  # of the gap's limit, a frame
+LIMIT_REACH = 4  # frames around a pause that its limit bears on
+OPEN = 9.0  # no limit
+FULL_SHAPE_GAP = 0.1  # limit from which on the lips take their whole shape
 OPENING = tuple(CONTROLS.index(n) for n in ("jawOpen", "mouthLowerDown", "mouthUpperUp"))
-OPENING_MIX = np.array([0.75, 0.3, 0.12], np.float32)  # in which shares a missing gap is opened
+OPENING_MIX = np.array([0.7, 0.5, 0.3], np.float32)  # in which shares a missing gap is opened
 
 
 class LipGeometry:
@@ -59,29 +65,50 @@ class LipGeometry:
         return np.clip(out, 0.0, 1.0)
 
 
-def spread(gate: Float32) -> Float32:
-    """(T,) gate smoothed over five frames, its ends held."""
-    padded = np.concatenate([np.repeat(gate[:1], 2), gate, np.repeat(gate[-1:], 2)])
-    return np.convolve(padded, RAMP, "valid").astype(np.float32)
-
-
 def closure_gate(phones: Float32) -> Float32:
     """(2 T, P) posteriors to (T,): 0 where p, b or m shuts the lips, 1 elsewhere."""
     shut = phones[:, list(BILABIALS)].sum(1).reshape(-1, 2).max(1)
     return (1.0 - np.clip(CLOSURE_SLOPE * shut - CLOSURE_START, 0.0, 1.0)).astype(np.float32)
 
 
-def speech_gate(phones: Float32, loud: NDArray[np.bool_]) -> Float32:
-    """(2 T, P) posteriors and (4 T,) loudness detector to (T,): 0 in silence, 1 in speech.
+def silence_limit(phones: Float32, loud: NDArray[np.bool_]) -> Float32:
+    """(2 T, P) posteriors and (4 T,) loudness detector to (T,): the widest lip gap silence allows.
 
-    Silence is a stretch of SHORTEST_SILENCE frames in which the detector hears nothing, or in which
-    the recogniser is sure of silence.
+    In a pause of SHORT_PAUSE_S the lips come nearly together, in one of LONG_PAUSE_S they shut; the
+    limit widens by LIMIT_STEP a frame away from it. Long pauses also end where the recogniser is
+    sure of silence under noise. Speech far from any pause has a limit beyond every mouth.
     """
-    from talkgen.audio.vad import silent_stretches
-
+    frames = loud.reshape(-1, 4)
     quiet = phones[:, SILENCE].reshape(-1, 2).mean(1)
-    heard = loud.reshape(-1, 4).any(1)
-    speech = (heard & (quiet < 0.85)) | (quiet < 0.15)
-    speech &= loud.reshape(-1, 4).any(1) | (quiet < 0.02)
-    silent = silent_stretches(speech, SHORTEST_SILENCE)
-    return spread((~silent).astype(np.float32))
+    short = silent_stretches(loud, int(SHORT_PAUSE_S * 100)).reshape(-1, 4).all(1)
+    sound = frames.any(1) & (quiet < SURE_OF_SILENCE)
+    long = silent_stretches(sound, int(LONG_PAUSE_S * 25))
+    limit = np.where(long, 0.0, np.where(short, PAUSE_GAP, OPEN)).astype(np.float32)
+    for _ in range(LIMIT_REACH):
+        after = np.append(limit[1:], np.float32(OPEN))
+        before = np.insert(limit[:-1], 0, np.float32(OPEN))
+        limit = np.minimum(limit, np.minimum(after, before) + LIMIT_STEP)
+    return limit.astype(np.float32)
+
+
+def mouth_controls(
+    controls: Float32,
+    gap: Float32,
+    phones: Float32,
+    loud: NDArray[np.bool_],
+    lips: LipGeometry,
+    expression_scale: float,
+) -> Float32:
+    """(T, C) controls as wanted and (T,) gap over IOD to controls that keep closures and
+    silence."""
+    limit = silence_limit(phones, loud)
+    calm = np.clip(limit / FULL_SHAPE_GAP, 0.0, 1.0)[:, None]
+    gap = np.maximum(gap, 0.0) * closure_gate(phones) * expression_scale
+    gap = np.minimum(gap, limit).astype(np.float32)
+    wanted = np.clip(controls, 0.0, 1.0)
+    out = np.zeros_like(wanted)
+    mouth, brows = list(MOUTH_CONTROLS), list(BROW_CONTROLS)
+    out[:, mouth] = (wanted * calm)[:, mouth] * expression_scale
+    out = lips.match(np.clip(out, 0.0, 1.0), gap)
+    out[:, brows] = np.clip(wanted[:, brows] * expression_scale, 0.0, 1.0)
+    return out.astype(np.float32)

@@ -93,11 +93,12 @@ def load_clips(cache: Path, which: str, *, fitted: bool = True) -> list[ClipMoti
 def resting_levels(clips: list[ClipMotion]) -> dict[str, tuple[Float32, float]]:
     """For each person the resting (52,) weights and lip gap: what a shut, calm mouth measures.
 
-    Mouth channels rest where the lips are closest (the mean over the frames of the lowest tenth of
-    the gap), brows and eyes at their median.
+    What opens the mouth rests where the lips are closest (the mean over the frames of the lowest
+    tenth of the gap), all else at its median: a p rolls and presses the lips more than rest does.
     """
     out = {}
-    mouth = np.array([c.startswith(("mouth", "jaw")) for c in MOTION_CHANNELS])
+    opening = ("jaw", "mouthClose", "mouthFunnel", "mouthLowerDown", "mouthUpperUp", "mouthShrugU")
+    mouth = np.array([c.startswith(opening) for c in MOTION_CHANNELS])
     for person in sorted({c.person for c in clips}):
         own = [c for c in clips if c.person == person]
         weights = np.concatenate([c.weights[c.valid] for c in own])

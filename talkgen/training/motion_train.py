@@ -32,9 +32,10 @@ class TrainConfig:
     """How long and how; a preset of scripts/train_motion.py."""
 
     phone_steps: int = 450
-    motion_steps: int = 420
+    motion_steps: int = 330
     phone_batch: int = 24
     motion_batch: int = 16
+    speech_batch: int = 8
     learning_rate: float = 1.5e-3
     motion_rate: float = 7e-4
     weight_decay: float = 0.05
@@ -193,9 +194,9 @@ def train_motion(
     people = TrackSampler(real, real_weights, FRAMES + HISTORY, seed)
     averaged = copy.deepcopy(trainer.net).eval()
     adam, pace = trainer.plan(config.motion_rate, config.motion_steps)
-    began, size = time.time(), config.motion_batch
+    began, size = time.time(), config.speech_batch
     for step in range(config.motion_steps):
-        first, second = trainer.speech.batch(size), people.batch(size)
+        first, second = trainer.speech.batch(size), people.batch(config.motion_batch)
         joined = {name: np.concatenate([first[name], second[name]]) for name in first}
         text = trainer.step(joined, size, adam, pace)
         with torch.no_grad():

@@ -1,0 +1,139 @@
+"""Speech to motion: chunks do not matter, lengths are exact, silence shuts the lips."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from talkgen.errors import CheckpointError, InputError
+from talkgen.motion.controls import CONTROLS
+from talkgen.motion.generator import MotionGenerator
+from talkgen.motion.mouth import LipGeometry, closure_gate, silence_limit
+from talkgen.motion.phones import PHONES
+from talkgen.motion.transformer import MotionTransformer, MotionTransformerConfig
+from talkgen.types import MOTION_CHANNELS, Audio
+
+JAW = MOTION_CHANNELS.index("jawOpen")
+
+
+def fake_head() -> SimpleNamespace:
+    """Two lip points; the jaw opens them, mouthClose shuts them."""
+    shapes = np.zeros((52, 2, 3), np.float32)
+    shapes[JAW, 1, 1] = 3.0
+    shapes[MOTION_CHANNELS.index("mouthClose"), 1, 1] = -2.0
+    shapes[MOTION_CHANNELS.index("mouthFunnel"), 1, 1] = 1.0
+    for side in ("Left", "Right"):
+        shapes[MOTION_CHANNELS.index("mouthLowerDown" + side), 1, 1] = 0.5
+        shapes[MOTION_CHANNELS.index("mouthUpperUp" + side), 0, 1] = -0.5
+    corners = np.zeros((478, 3), np.int32)
+    corners[14] = 1
+    bary = np.tile(np.array([1, 0, 0], np.float32), (478, 1))
+    return SimpleNamespace(
+        landmark_faces=corners, landmark_bary=bary, expression_basis=shapes, interocular=9.0
+    )
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    torch.manual_seed(1)
+    config = MotionTransformerConfig(
+        width=16, stem_dilations=(1, 2), num_heads=2, hidden=24, look_back=6, look_ahead=(2, 1),
+        num_members=1,
+    )  # fmt: skip
+    return MotionGenerator(MotionTransformer(config), fake_head())
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    try:
+        return MotionGenerator.from_pretrained("motion")
+    except CheckpointError as error:
+        pytest.skip(f"no shipped motion checkpoint: {error}")
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 44100])
+def test_stream_equals_generate(tiny, voice_like, rate):
+    sound = voice_like(5.3, rate)
+    whole = tiny.generate(Audio(sound, rate), seed=5)
+    rng = np.random.default_rng(0)
+    cuts = np.sort(rng.integers(0, len(sound), 12))
+    parts = list(tiny.stream(iter(np.split(sound, cuts)), rate, seed=5))
+    for name in ("blendshapes", "rotation", "translation"):
+        joined = np.concatenate([getattr(p, name) for p in parts])
+        assert np.array_equal(joined, getattr(whole, name))
+
+
+@pytest.mark.parametrize("samples", [640, 3200, 7999, 15999, 16000, 16001, 40321, 80000])
+def test_frames_are_the_rounded_seconds(tiny, samples):
+    motion = tiny.generate(Audio(np.zeros(samples, np.float32), 16000))
+    assert len(motion) == round(samples / 16000 * 25)
+    assert motion.space == "portrait"
+    assert np.isfinite(motion.rotation).all()
+
+
+def test_too_short_or_not_finite(tiny):
+    with pytest.raises(InputError, match="long"):
+        tiny.generate(Audio(np.zeros(100, np.float32), 16000))
+    with pytest.raises(InputError, match="NaN"):
+        list(tiny.stream([np.array([np.nan], np.float32)], 16000))
+
+
+def test_seed_still_and_scales(tiny, voice_like):
+    audio = Audio(voice_like(4.0), 16000)
+    one, again, other = (tiny.generate(audio, seed=s) for s in (1, 1, 2))
+    assert np.array_equal(one.blendshapes, again.blendshapes)
+    assert np.array_equal(one.rotation, again.rotation)
+    assert not np.allclose(one.rotation, other.rotation)
+    # lips follow the sound, not the seed
+    assert np.array_equal(one.blendshapes[:, JAW], other.blendshapes[:, JAW])
+    still = tiny.generate(audio, seed=1, still=True)
+    assert not still.rotation.any()
+    assert not still.translation.any()
+    double = tiny.generate(audio, seed=1, pose_scale=2.0)
+    assert np.allclose(double.rotation, 2 * one.rotation, atol=1e-6)
+    mute = tiny.generate(audio, seed=1, expression_scale=0.0)
+    assert mute.blendshapes[:, JAW].max() < 1e-6
+
+
+def test_lips_match_the_wanted_gap():
+    lips = LipGeometry(fake_head())
+    rng = np.random.default_rng(0)
+    controls = rng.uniform(0, 0.3, (50, len(CONTROLS))).astype(np.float32)
+    gap = np.linspace(0, 0.2, 50).astype(np.float32)
+    matched = lips.match(controls, gap)
+    assert np.allclose(np.maximum(matched @ lips.per_control, 0), gap, atol=2e-3)
+    assert matched.min() >= 0
+    assert matched.max() <= 1
+
+
+def test_gates():
+    phones = np.zeros((100, len(PHONES)), np.float32)
+    phones[:, PHONES.index("a")] = 1.0
+    phones[40:44] = 0.0
+    phones[40:44, PHONES.index("m")] = 1.0
+    gate = closure_gate(phones)
+    assert (gate[20:22] == 0).all()
+    assert (gate[:19] == 1).all()
+    loud = np.ones(200, bool)
+    loud[100:] = False
+    limit = silence_limit(phones, loud)
+    assert (limit[26:] == 0).all()
+    assert limit[:20].min() > 1
+    assert 0 < limit[23] < limit[22]  # lips shut smoothly
+
+
+def test_shipped_shuts_in_silence_and_opens_in_speech(shipped, voice_like):
+    quiet = shipped.generate(Audio(np.zeros(48000, np.float32), 16000))
+    gap = np.maximum(quiet.blendshapes @ channel_gaps(shipped), 0)
+    assert gap.max() < 0.02
+    assert quiet.blendshapes[:, MOTION_CHANNELS.index("eyeBlinkLeft")].max() >= 0
+    loud = shipped.generate(Audio(voice_like(4.0), 16000))
+    assert (loud.blendshapes @ channel_gaps(shipped)).max() > 0.03
+
+
+def channel_gaps(generator: MotionGenerator) -> np.ndarray:
+    """(52,) lip gap of each channel on the mean head (a pair's gap is shared by its sides)."""
+    from talkgen.motion.controls import FROM_CHANNELS
+
+    return FROM_CHANNELS @ generator.lips.per_control
