@@ -18,7 +18,7 @@ BACKENDS: tuple[BackendName, ...] = ("embedded", "mediapipe")
 
 SAME_FACE = 0.5
 """Boxes that overlap more than this belong to one face."""
-LOOK_AGAIN = 25
+LOOK_AGAIN = 50
 """Frames of a video after which the whole picture is searched for further faces."""
 CUT_LEVEL = 24.0
 """Mean change (of 255) of a coarse picture from one frame to the next that counts as a cut."""
@@ -131,7 +131,7 @@ class FaceAnalyzer:
 
         A face is followed on the crop about its last place, with no smoothing and so no lag, and
         keeps its place in the list. The whole picture is searched at the start, after a cut, when a
-        face is lost and once a second; new faces come after the known ones, largest first.
+        face is lost and every two seconds; new faces come after the known ones, largest first.
         """
         faces: list[Face] = []
         coarse = None

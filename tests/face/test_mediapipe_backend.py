@@ -82,3 +82,17 @@ def test_silent_from_start_to_exit(analyzer: FaceAnalyzer) -> None:
     )
     assert done.stdout.strip() == "1"
     assert "Traceback" not in done.stderr
+
+
+def test_embedded_gives_the_same_nouns(analyzer: FaceAnalyzer) -> None:
+    image = skimage.data.astronaut()
+    (teacher,) = analyzer.analyze(image)
+    (face,) = FaceAnalyzer.from_pretrained("embedded").analyze(image)
+    for name in ("landmarks", "box", "scores", "rotation"):
+        one, other = getattr(face, name), getattr(teacher, name)
+        assert one.shape == other.shape
+        assert one.dtype == other.dtype == np.float32
+    gap = np.linalg.norm(face.landmarks[:, :2] - teacher.landmarks[:, :2], axis=1)
+    assert gap.mean() / teacher.interocular < 0.04
+    assert face.rotation == pytest.approx(teacher.rotation, abs=0.2)
+    assert np.abs(face.scores - teacher.scores).mean() < 0.08
