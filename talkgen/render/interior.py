@@ -92,8 +92,8 @@ def mouth_colors(
     for corner, iris in ((0, 4), (1, 4), (2, 5), (3, 5)):
         middle = 0.5 * (eyes[corner] + eyes[iris])
         white.append(_mean_color(image, middle[None], 0.01 * interocular))
-    sclera = np.median(white, axis=0).astype(np.float32)
-    light = float(np.clip(1.08 * _luminance(cheek), 0.75 * _luminance(sclera), 235.0))
+    sclera = np.percentile(white, 70, axis=0).astype(np.float32)
+    light = float(np.clip(1.08 * _luminance(cheek), 0.95 * _luminance(sclera), 235.0))
     # Teeth keep the white balance of the picture, taken from the whites of the eyes, not the skin.
     cast = sclera / max(_luminance(sclera), 1.0)
     # A grey picture stays grey, a faded one faded.
@@ -106,9 +106,9 @@ def mouth_colors(
     lip_light = _luminance(lip)
     pink = 1.0 + vivid * np.float32([0.28, -0.14, -0.16])
     flesh = 0.5 * lip / max(lip_light, 1.0) + 0.5 * pink
-    gum = flesh * np.float32(0.5 * lip_light + 0.2 * light)
+    gum = flesh * np.float32(0.62 * lip_light + 0.2 * light)
     tongue = flesh * np.float32(0.55 * lip_light + 0.25 * light)
-    dark = flesh * np.float32(0.16 * _luminance(cheek) + 3.0)
+    dark = flesh * np.float32(0.14 * _luminance(cheek) + 6.0)
     warmth = vivid * np.float32([0.0, 0.02, 0.07])
     return MouthColors(*(c.astype(np.float32) for c in (enamel, gum, tongue, dark, warmth)))
 
@@ -241,19 +241,19 @@ def draw_mouth(
         (width, height),
         borderMode=cv2.BORDER_REPLICATE,
     )
-    shade = 0.45 + 0.55 * np.clip(1.6 * light, 0.0, 1.0)
-    shade *= 0.62 + 0.38 * np.clip(1.5 * shadow, 0.0, 1.0)
+    shade = 0.60 + 0.40 * np.clip(1.6 * light, 0.0, 1.0)
+    shade *= 0.74 + 0.26 * np.clip(1.5 * shadow, 0.0, 1.0)
     color *= shade[..., None]
     color = cv2.GaussianBlur(color, (0, 0), max(SOFTNESS * interocular, 0.45))
 
     photo = interior.photo
     if photo is not None:
-        places = np.ascontiguousarray(there[..., 3:5])
-        seen = cv2.remap(photo.seen, places, None, cv2.INTER_LINEAR, borderValue=0.0)
-        # Teeth that the photograph shows stay with the skull, whatever else lies behind them.
-        shown = (kind == 0) if photo.edge is not None else (drawn.triangle >= 0)
-        seen *= cv2.GaussianBlur(shown.astype(np.float32), (0, 0), 0.5)
-        color += seen[..., None] * (sample_float(photo.crop, places) - color)
+        if photo.edge is not None:
+            # Teeth that the photograph shows stay with the skull, whatever lies behind them.
+            places = np.ascontiguousarray(there[..., 3:5])
+            seen = cv2.remap(photo.seen, places, None, cv2.INTER_LINEAR, borderValue=0.0)
+            seen *= cv2.GaussianBlur((kind == 0).astype(np.float32), (0, 0), 0.5)
+            color += seen[..., None] * (sample_float(photo.crop, places) - color)
         opening = opening * np.float32(changed)
         _close_slits(frame, covered, opening, interocular)
     # In a slit too thin to look into stays the line that the photograph has there.

@@ -20,13 +20,13 @@ LOWER_WIDTHS_CM = (0.53, 0.58, 0.68, 0.70, 0.72, 1.05, 1.0)
 LOWER_HEIGHTS_CM = (0.86, 0.86, 0.92, 0.82, 0.76, 0.70, 0.68)
 """From the middle outwards: incisors, canine, premolars, molars (usual crown sizes)."""
 
-GUM_CM = 0.7
+GUM_CM = 1.5
 """Height of gum drawn beyond the crowns."""
 
 PIXELS_PER_CM = 40
 TEETH_COLUMNS = 57
 
-ARCH_HALF_WIDTH_CM = 2.75
+ARCH_HALF_WIDTH_CM = 2.95
 ARCH_LENGTH_CM = 4.4
 """Half width and depth of the parabola-like arch, for a mouth of mean size."""
 
@@ -157,7 +157,7 @@ def mouth_parts(
         behind = 0.0 if upper else 0.28
         heights = np.linspace(0.0, row.height, rows, dtype=np.float32)
         # The upper incisors end a little below the line of the lips, the lower ones at it.
-        edge = cy + 0.32 if upper else cy
+        edge = cy + 0.30 if upper else cy + 0.14
         curve = -0.35 * (arch[:, 1] / (ARCH_LENGTH_CM * grow)) ** 1.5 + 0.0
         sign = -1.0 if upper else 1.0
         for h in heights:
@@ -177,7 +177,7 @@ def mouth_parts(
     across = np.linspace(-1.0, 1.0, columns, dtype=np.float32)
     for along in np.linspace(0.0, 1.0, rows, dtype=np.float32):
         wide = (1.75 * np.sin(np.pi / 2 * min(1.0, along / 0.45)) ** 0.6 + 0.02) * grow
-        rise = 0.75 - 0.95 * np.sin(np.pi * min(1.0, 0.25 + 0.75 * along) ** 1.0)
+        rise = 0.75 - 1.25 * np.sin(np.pi * min(1.0, 0.25 + 0.75 * along) ** 1.0)
         groove = 0.10 * np.exp(-((across / 0.18) ** 2)) * np.sin(np.pi * along)
         y = cy + 0.05 + rise * grow + 0.85 * np.abs(across) ** 2.2 * (0.4 + along) + groove
         z = np.full(columns, front + 0.75 + 4.2 * along * grow)

@@ -26,7 +26,7 @@ from talkgen.types import ImageArray
 SMALL_PX = 200.0
 """Eye distances below this get three instead of two samples a pixel side at lids and lips."""
 
-LIPS_CHANGED = 0.02
+LIPS_CHANGED = 0.008
 """Mean move of the inner lips, in eye distances, from which their inside is drawn in full."""
 
 STILL_PX = 0.02
