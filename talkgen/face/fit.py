@@ -1,4 +1,4 @@
-"""The fit of the head to landmarks: identity, expression, pose and scale by bounded Gauss-Newton."""
+"""The head fitted to landmarks: identity, expression, pose, scale, by bounded Gauss-Newton."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from talkgen.errors import InputError
 from talkgen.face.head import HeadModel
+from talkgen.face.rotation import align, rotation_angles, rotation_matrix, rotation_vector
 from talkgen.types import MOTION_CHANNELS, NUM_LANDMARKS, FloatArray
 
 FOCAL_SIDES = 1.5
@@ -85,28 +86,6 @@ class HeadFit:
         out = (vertices @ self.matrix.T) * np.float32(self.scale)
         out[:, :2] += self.translation
         return np.asarray(out, np.float32)
-
-
-def rotation_matrix(rotation: FloatArray | Sequence[float]) -> FloatArray:
-    """Return Rz(roll) @ Ry(yaw) @ Rx(pitch), (3, 3) float32."""
-    (cx, cy, cz), (sx, sy, sz) = np.cos(rotation), np.sin(rotation)
-    return np.array(
-        [
-            [cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx],
-            [sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx],
-            [-sy, cy * sx, cy * cx],
-        ],
-        np.float32,
-    )
-
-
-def rotation_angles(matrix: NDArray[Any]) -> FloatArray:
-    """Return (pitch, yaw, roll) of a rotation matrix."""
-    m = np.asarray(matrix, np.float64)
-    yaw = -np.arcsin(np.clip(m[2, 0], -1, 1))
-    return np.array(
-        [np.arctan2(m[2, 1], m[2, 2]), yaw, np.arctan2(m[1, 0], m[0, 0])], np.float32
-    )
 
 
 def to_camera(fit: HeadFit, head: HeadModel, frame_size: tuple[int, int]) -> FloatArray:
@@ -192,18 +171,6 @@ def check_landmarks(landmarks: Any) -> NDArray[np.float64]:
     if np.ptp(points[:, 0]) < 1e-3 or np.ptp(points[:, 1]) < 1e-3:
         raise InputError("`landmarks` lie on one line; leave this face out")
     return points
-
-
-def align(model: NDArray[Any], points: NDArray[Any], weight: NDArray[Any]) -> tuple[Any, ...]:
-    """Return rotation matrix, scale and translation (2,) that lay `model` (n, 3) on `points`."""
-    w = weight / weight.sum()
-    a = model - w @ model
-    b = points - w @ points
-    u, s, v = np.linalg.svd((b * w[:, None]).T @ a)
-    d = np.array([1, 1, np.sign(np.linalg.det(u @ v))])
-    rotation = (u * d) @ v
-    scale = float((s * d).sum() / (w[:, None] * a * a).sum())
-    return rotation, scale, (w @ points)[:2] - scale * (rotation @ (w @ model))[:2]
 
 
 def fit_face(
@@ -309,46 +276,42 @@ def _step(
     s.scale *= float(np.exp(np.clip(delta[3], -0.5, 0.5)))
 
 
-def _bounded(
-    h: NDArray[Any], g: NDArray[Any], weights: NDArray[Any], first: int
-) -> NDArray[Any]:
-    """Solve h d = g with weights + d in [0, 1], by an active set."""
-    k = len(weights)
-    low, high = -weights, 1 - weights
-    fixed = np.zeros(len(g), bool)
-    value = np.zeros(len(g))
-    for _ in range(8):
-        free = ~fixed
-        right = g[free] - h[np.ix_(free, fixed)] @ value[fixed]
-        d = value.copy()
-        d[free] = np.linalg.solve(h[np.ix_(free, free)], right)
-        w = d[first : first + k]
-        wrong = ((w < low - 1e-9) | (w > high + 1e-9)) & free[first : first + k]
-        pull = g - h @ d  # a bound that the solution would leave inward is let go
-        held = fixed[first : first + k]
-        loose = held & (((w <= low) & (pull[first : first + k] > 1e-6))
-                        | ((w >= high) & (pull[first : first + k] < -1e-6)))  # fmt: skip
-        if not wrong.any() and not loose.any():
-            break
-        rows = np.flatnonzero(wrong) + first
-        fixed[rows] = True
-        value[rows] = np.clip(d[rows], low[rows - first], high[rows - first])
-        if not wrong.any():
-            rows = np.flatnonzero(loose) + first
-            fixed[rows] = False
-            value[rows] = 0
-    d[first : first + k] = np.clip(d[first : first + k], low, high)
+def _bounded(h: NDArray[Any], g: NDArray[Any], weights: NDArray[Any], first: int) -> NDArray[Any]:
+    """Solve h d = g with weights + d in [0, 1]: the other unknowns are eliminated, the weights'
+    bounds are found by an active set."""
+    mine = slice(first, first + len(weights))
+    rest = np.r_[:first, mine.stop : len(g)]
+    across = h[rest, mine]
+    own = np.linalg.solve(h[np.ix_(rest, rest)], np.concatenate([g[rest, None], across], axis=1))
+    small = h[mine, mine] - across.T @ own[:, 1:]
+    d = np.empty(len(g))
+    d[mine] = _active_set(small, g[mine] - across.T @ own[:, 0], -weights, 1 - weights)
+    d[rest] = own[:, 0] - own[:, 1:] @ d[mine]
     return d
 
 
-def rotation_vector(v: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the rotation matrix of an axis times an angle."""
-    angle = float(np.linalg.norm(v))
-    if angle < 1e-12:
-        return np.eye(3)
-    x, y, z = v / angle
-    k = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * (k @ k)
+def _active_set(
+    h: NDArray[Any], g: NDArray[Any], low: NDArray[Any], high: NDArray[Any]
+) -> NDArray[Any]:
+    """Solve h d = g with low <= d <= high."""
+    at_low, at_high = np.zeros(len(g), bool), np.zeros(len(g), bool)
+    d = np.zeros(len(g))
+    for _ in range(10):
+        free = ~(at_low | at_high)
+        d = np.where(at_low, low, np.where(at_high, high, 0.0))
+        d[free] = np.linalg.solve(h[np.ix_(free, free)], g[free] - h[free] @ d)
+        under, over = free & (d < low - 1e-9), free & (d > high + 1e-9)
+        if under.any() or over.any():
+            at_low |= under
+            at_high |= over
+            continue
+        pull = g - h @ d  # a bound that the solution would leave inward is let go
+        loose = (at_low & (pull > 1e-6)) | (at_high & (pull < -1e-6))
+        if not loose.any():
+            break
+        at_low &= ~loose
+        at_high &= ~loose
+    return np.clip(d, low, high)
 
 
 def _result(p: _Problem, s: _State, points: NDArray[Any]) -> HeadFit:
@@ -374,9 +337,7 @@ def fit_identity(head: HeadModel, landmarks: Sequence[FloatArray], rounds: int =
     states = []
     for points in views:
         rotation, scale, shift = align(p.mean.T, points * [1, 1, 0.7], p.weight)
-        states.append(
-            _State(rotation, scale, shift, np.zeros(head.num_identity), np.zeros(52))
-        )
+        states.append(_State(rotation, scale, shift, np.zeros(head.num_identity), np.zeros(52)))
     k = 6 + len(MOTION_CHANNELS)
     for _ in range(rounds):
         total_h = np.eye(head.num_identity)
@@ -412,9 +373,7 @@ def fit_clip(
     if identity is None:
         sample = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), 48)).astype(int))
         fits = [fit_face(head, frames[i], rounds=4) for i in sample]
-        calm = [
-            float(f.weights.sum() + 4 * np.abs(f.rotation[:2]).sum() + f.error) for f in fits
-        ]
+        calm = [float(f.weights.sum() + 4 * np.abs(f.rotation[:2]).sum() + f.error) for f in fits]
         best = np.argsort(calm)[:views]
         identity = fit_identity(head, [frames[sample[i]] for i in best])
     out: list[HeadFit] = []

@@ -1,4 +1,4 @@
-"""Shapes of our head: identity and expression carried over from the source, lids and tongue mended."""
+"""Shapes of our head: identity and expression carried over from the source, and mended."""
 
 from __future__ import annotations
 

@@ -11,8 +11,16 @@ from numpy.typing import NDArray
 
 from talkgen import modeling
 from talkgen.face.fit import fit_face
-from talkgen.face.head import MIDDLE_CHANNELS, LEFT_CHANNELS, HeadConfig, HeadModel, quantize
-from talkgen.training.head_bases import carry, geometry, identity_modes, mend_expressions, weld
+from talkgen.face.head import LEFT_CHANNELS, MIDDLE_CHANNELS, HeadConfig, HeadModel, quantize
+from talkgen.training.head_bases import (
+    carry,
+    eye_rows,
+    geometry,
+    identity_modes,
+    mend_expressions,
+    weld,
+)
+from talkgen.training.head_faces import read_faces
 from talkgen.training.head_landmarks import first_embedding, learn_embedding, mirror_landmarks
 from talkgen.training.head_source import load_source
 from talkgen.training.head_topology import build_topology
@@ -20,6 +28,8 @@ from talkgen.training.head_topology import build_topology
 Array = NDArray[Any]
 
 NUM_IDENTITY = 50
+TEACHING_FACES = ("london", "canada")
+"""Sharp frontal portraits, from which the places of the landmarks are learned."""
 
 
 def build_head(data: Path, out: Path, *, faces: Path | None, rounds: int, seed: int = 0) -> None:
@@ -31,8 +41,6 @@ def build_head(data: Path, out: Path, *, faces: Path | None, rounds: int, seed: 
     modes, _ = identity_modes(source, topology, NUM_IDENTITY, vertices)
     expression = carry(topology, source.expression)
     for side in (1, -1):  # eyeballs are turned by the program
-        from talkgen.training.head_bases import eye_rows
-
         expression[:, eye_rows(topology, side)] = 0
     left = topology.num_left
     arrays: dict[str, Array] = {
@@ -55,9 +63,7 @@ def build_head(data: Path, out: Path, *, faces: Path | None, rounds: int, seed: 
     )
     config = HeadConfig(num_identity=NUM_IDENTITY)
     head = HeadModel(config, arrays)
-    landmarks = np.concatenate(
-        [np.load(faces / f"lm_{name}.npz")["landmarks"] for name in ("london", "canada")]
-    )
+    landmarks = np.concatenate([read_faces(data, name, faces)[0] for name in TEACHING_FACES])
     pair = mirror_landmarks(landmarks)
     first_embedding(source, topology, head).put(head)
     for round_ in range(rounds):

@@ -109,9 +109,7 @@ def rim_vertices(source: Source, topology: Topology, name: str, side: int) -> Ar
     for row, (ids, weights) in enumerate(zip(topology.ids, topology.weights, strict=True)):
         used = [int(i) for i, w in zip(ids, weights, strict=True) if w > 1e-9]
         if all(i in where for i in used) and not topology.sphere[row].any():
-            total = sum(
-                where[int(i)] * w for i, w in zip(ids, weights, strict=True) if w > 1e-9
-            )
+            total = sum(where[int(i)] * w for i, w in zip(ids, weights, strict=True) if w > 1e-9)
             if max(where[i] for i in used) - min(where[i] for i in used) <= 1:
                 found.setdefault(round(float(total), 4), row)
     return np.array([found[t] for t in sorted(found)])
@@ -136,9 +134,7 @@ def learn_embedding(
         posed = fit.project(head.deform(head.neutral(fit.identity), fit.weights))
         triangle, bary = cast(posed, head.faces[skin], points[:, :2])
         hit = triangle >= 0
-        places = np.einsum(
-            "nk,nkd->nd", bary[hit], head.vertices[head.faces[skin[triangle[hit]]]]
-        )
+        places = np.einsum("nk,nkd->nd", bary[hit], head.vertices[head.faces[skin[triangle[hit]]]])
         sums[hit] += places
         seen[hit] += 1
         for key, rim in rims.items():

@@ -7,6 +7,7 @@ joined by a Delaunay triangulation of the plane and then improved by edge flips 
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import Delaunay, cKDTree
+from scipy.spatial import cKDTree
+
+from talkgen.training.head_triangles import crosses_itself, pairs, triangulate
 
 Array = NDArray[Any]
-Edge = tuple[int, int]
 
 
 @dataclass
@@ -123,157 +125,6 @@ def spread(
     return np.unique(cKDTree(cloud).query(sites)[1])
 
 
-def triangulate(
-    plane: Array, loops: list[list[int]], space: Array, sign: float, guides: list[list[int]]
-) -> Array:
-    """Return (m, 3) triangles between the loops, in the orientation of the chart.
-
-    The plane's Delaunay triangulation without what lies outside; missing border edges are got back
-    and edges are flipped while that makes the triangles in space better.
-    """
-    scaled = (plane - plane.min(axis=0)) / np.ptp(plane, axis=0).max()
-    faces = Delaunay(scaled, qhull_options="QJ Pp").simplices
-    a, b, c = (scaled[faces[:, k]] for k in range(3))
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    faces[area < 0] = faces[area < 0][:, ::-1]
-    border = {tuple(sorted((x, y))) for loop in loops for x, y in _pairs(loop)}
-    mesh = FlipMesh(faces, scaled, space, border)
-    lines = {tuple(sorted(e)) for g in guides for e in zip(g[:-1], g[1:], strict=True)}
-    for edge in sorted(border):
-        mesh.insist(edge)
-    mesh.kept = border | lines
-    for edge in sorted(lines):
-        mesh.insist(edge)
-    faces = mesh.faces()
-    inside = inside_loops(scaled[faces].mean(axis=1), [scaled[loop] for loop in loops])
-    mesh = FlipMesh(faces[inside], scaled, space, border | lines)
-    mesh.improve()
-    faces = mesh.faces()
-    return faces if sign > 0 else faces[:, ::-1]
-
-
-def inside_loops(points: Array, loops: list[Array]) -> Array:
-    """Return which points lie inside an odd number of closed polygons."""
-    inside = np.zeros(len(points), bool)
-    for loop in loops:
-        a, b = loop, np.roll(loop, -1, axis=0)
-        for (ax, ay), (bx, by) in zip(a, b, strict=True):
-            crosses = (ay > points[:, 1]) != (by > points[:, 1])
-            if ay != by:
-                crosses &= points[:, 0] < ax + (points[:, 1] - ay) * (bx - ax) / (by - ay)
-                inside ^= crosses
-    return inside
-
-
-def crosses_itself(plane: Array, loops: list[list[int]]) -> bool:
-    """Return whether two edges of closed polygons cross."""
-    edges = np.array([pair for loop in loops for pair in _pairs(loop)])
-    a, b = plane[edges[:, 0]], plane[edges[:, 1]]
-
-    def side(p: Array, q: Array, r: Array) -> Array:
-        return (q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1]) - (q[..., 1] - p[..., 1]) * (
-            r[..., 0] - p[..., 0]
-        )
-
-    one = side(a[:, None], b[:, None], a[None]) * side(a[:, None], b[:, None], b[None]) < 0
-    return bool((one & one.T).any())
-
-
-def _pairs(loop: list[int]) -> list[Edge]:
-    return list(zip(loop, loop[1:] + loop[:1], strict=True))
-
-
-class FlipMesh:
-    """Triangles whose inner edges can be flipped; `kept` edges stay."""
-
-    def __init__(self, faces: Array, plane: Array, space: Array, kept: set[Edge]) -> None:
-        self.plane, self.space, self.kept = plane, space, kept
-        self.opposite: dict[Edge, int] = {}
-        for face in faces.tolist():
-            self._add(*face)
-
-    def _add(self, a: int, b: int, c: int) -> None:
-        for x, y, z in ((a, b, c), (b, c, a), (c, a, b)):
-            self.opposite[x, y] = z
-
-    def _area(self, a: int, b: int, c: int) -> float:
-        p = self.plane
-        return float(
-            (p[b][0] - p[a][0]) * (p[c][1] - p[a][1]) - (p[b][1] - p[a][1]) * (p[c][0] - p[a][0])
-        )
-
-    def _can_flip(self, a: int, b: int) -> tuple[int, int] | None:
-        c, d = self.opposite.get((a, b)), self.opposite.get((b, a))
-        if c is None or d is None or (min(a, b), max(a, b)) in self.kept:
-            return None
-        if self._area(c, d, b) <= 1e-12 or self._area(d, c, a) <= 1e-12:
-            return None
-        if (c, d) in self.opposite or (d, c) in self.opposite:
-            return None
-        return c, d
-
-    def _flip(self, a: int, b: int, c: int, d: int) -> None:
-        del self.opposite[a, b], self.opposite[b, a]
-        self._add(c, d, b)
-        self._add(d, c, a)
-
-    def _angle(self, a: int, b: int, c: int) -> float:
-        """Angle at `c` over edge (a, b) in space."""
-        u, v = self.space[a] - self.space[c], self.space[b] - self.space[c]
-        size = np.sqrt((u @ u) * (v @ v)) + 1e-12
-        return float(np.arccos(np.clip(u @ v / size, -1, 1)))
-
-    def improve(self, rounds: int = 12) -> None:
-        """Flip edges whose opposite angles exceed 180 degrees in space."""
-        for _ in range(rounds):
-            flips = 0
-            for a, b in sorted(self.opposite):
-                if a > b or (a, b) not in self.opposite:
-                    continue
-                ends = self._can_flip(a, b)
-                if ends is None:
-                    continue
-                if self._angle(a, b, ends[0]) + self._angle(a, b, ends[1]) > np.pi + 1e-6:
-                    self._flip(a, b, *ends)
-                    flips += 1
-            if not flips:
-                return
-
-    def insist(self, edge: Edge, limit: int = 400) -> None:
-        """Flip edges that cross `edge` until it is there."""
-        a, b = edge
-        for _ in range(limit):
-            if (a, b) in self.opposite or (b, a) in self.opposite:
-                return
-            crossing = [
-                (x, y)
-                for x, y in self.opposite
-                if x < y
-                and len({x, y, a, b}) == 4
-                and self._area(a, b, x) * self._area(a, b, y) < 0
-                and self._area(x, y, a) * self._area(x, y, b) < 0
-            ]
-            done = False
-            for x, y in sorted(crossing):
-                ends = self._can_flip(x, y)
-                if ends is not None:
-                    self._flip(x, y, *ends)
-                    done = True
-                    if set(ends) == {a, b}:
-                        return
-                    if self._area(a, b, ends[0]) * self._area(a, b, ends[1]) >= 0:
-                        break
-            if not done:
-                raise RuntimeError(f"edge {edge} cannot be recovered {self.plane[list(edge)]} {self.space[list(edge)]} {crossing}")
-
-    def faces(self) -> Array:
-        """Return (m, 3) triangles, each once, in a fixed order."""
-        out = {
-            min((a, b, c), (b, c, a), (c, a, b)) for (a, b), c in self.opposite.items()
-        }
-        return np.array(sorted(out))
-
-
 class Mesher:
     """Makes patches of charts that share their seams: points on common edges are the same."""
 
@@ -308,7 +159,7 @@ class Mesher:
             step = np.linalg.norm(np.diff(p, axis=0), axis=1)
             h = self.spacing[path]
             clock = np.concatenate([[0], np.cumsum(step / ((h[1:] + h[:-1]) / 2))])
-            n = max(1, int(round(clock[-1])))
+            n = max(1, round(clock[-1]))
             points = []
             for t in np.linspace(0, clock[-1], n + 1):
                 i = int(np.clip(np.searchsorted(clock, t, side="right") - 1, 0, len(path) - 2))
@@ -356,7 +207,7 @@ class Mesher:
         """Return ids (n, 3), weights (n, 3), plane (n, 2) and loops of the own border points."""
         ids, weights, plane, loops = [], [], [], []
         for loop in chart.loops:
-            edges = _pairs(loop)
+            edges = pairs(loop)
             kinds = [neighbours(*sorted(chart.vertex[list(e)].tolist())) for e in edges]
             corners = [
                 i
@@ -369,7 +220,7 @@ class Mesher:
             first = int(np.argmin(chart.vertex[loop])) if not corners else corners[0]
             stops = [*(corners or [first]), (corners or [first])[0] + len(loop)]
             own: list[int] = []
-            for start, stop in zip(stops[:-1], stops[1:], strict=True):
+            for start, stop in itertools.pairwise(stops):
                 run = [loop[i % len(loop)] for i in range(start, stop + 1)]
                 pieces = [run]
                 if run[0] == run[-1]:  # closed: two halves, so that reversing keeps the key
@@ -383,9 +234,7 @@ class Mesher:
                         own.append(len(ids))
                         ids.append((a, b, b))
                         weights.append((1 - t, t, 0.0))
-                        plane.append(
-                            (1 - t) * chart.plane[where[a]] + t * chart.plane[where[b]]
-                        )
+                        plane.append((1 - t) * chart.plane[where[a]] + t * chart.plane[where[b]])
             loops.append(own)
         return np.array(ids), np.array(weights), np.array(plane), loops
 
@@ -439,13 +288,16 @@ class Mesher:
         plane = np.concatenate(fixed_plane)
         rng = np.random.default_rng(self.seed)
         corners = self.position[chart.vertex[chart.triangles]]
-        area = np.linalg.norm(
-            np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
-        ) / 2
+        area = (
+            np.linalg.norm(
+                np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
+            )
+            / 2
+        )
         h = self.spacing[chart.vertex[chart.triangles]].mean(axis=1)
         need = float((area / (0.866 * h**2)).sum())
         perimeter = sum(len(loop) for loop in loops)
-        count = int(round(need - perimeter / 2 - (len(ids) - perimeter)))
+        count = round(need - perimeter / 2 - (len(ids) - perimeter))
         if count > 0:
             n = int(np.clip(60 * count, 4000, 150_000))
             pick = rng.choice(len(area), size=n, p=area / area.sum())
@@ -454,9 +306,7 @@ class Mesher:
             tri = chart.triangles[pick]
             cloud = np.einsum("nk,nkd->nd", bary, lifted[tri])
             scale = np.einsum("nk,nk->n", bary, self.spacing[chart.vertex[tri]])
-            fixed = np.einsum(
-                "nk,nkd->nd", weights, self.metric[ids]
-            )
+            fixed = np.einsum("nk,nkd->nd", weights, self.metric[ids])
             fixed = np.concatenate([fixed, plane * self.plane_weight], axis=1)
             rows = spread(cloud, 1 / scale**2, fixed, count, rng, rounds)
             near = cKDTree(fixed).query(cloud[rows])[0]

@@ -6,6 +6,7 @@ centimetres, exactly symmetric in the neutral and in the identity shapes.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ class Source:
         n = len(self.vertices)
         graph = coo_matrix((length, edges.T), shape=(n, n)).tocsr()
         out = [int(stops[0])]
-        for start, stop in zip(stops[:-1], stops[1:], strict=True):
+        for start, stop in itertools.pairwise(stops):
             _, before = dijkstra(graph, directed=False, indices=start, return_predecessors=True)
             part = [int(stop)]
             while part[-1] != start:
@@ -111,7 +112,9 @@ class Source:
             stops = list(self.landmarks[list(side)])
             if name == "lid":
                 arc = _arc(self, level, side)
-                half.append(arc if self.vertices[arc[0], 0] < self.vertices[arc[-1], 0] else arc[::-1])
+                half.append(
+                    arc if self.vertices[arc[0], 0] < self.vertices[arc[-1], 0] else arc[::-1]
+                )
                 continue
             stops = stops[len(stops) // 2 :]  # the left half, mirrored to be exact
             near = (level >= level[stops].min()) & (level <= level[stops].max())
@@ -138,8 +141,9 @@ class Source:
             start = int(mine[x[mine].argmax()])  # the outer corner, where the loops are regular
         ways = []
         seen = {start}
-        for step in sorted(after[start], key=lambda v: float(self.vertices[v, 1])):
+        for first in sorted(after[start], key=lambda v: float(self.vertices[v, 1])):
             way = [start]
+            step: int | None = first
             while step is not None and step not in seen and x[step] > -1e-6:
                 seen.add(step)
                 way.append(step)

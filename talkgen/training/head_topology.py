@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from talkgen.face.head import PARTS
-from talkgen.training.head_mesh import Chart, Mesher, Patch, inside_loops, make_charts
+from talkgen.training.head_mesh import Chart, Mesher, Patch, make_charts
 from talkgen.training.head_source import Source
 from talkgen.training.head_teeth import AROUND, polar_faces, tooth_patch
+from talkgen.training.head_triangles import inside_loops
 
 Array = NDArray[Any]
 
@@ -133,7 +134,7 @@ def _inside_mouth(low: Array, high: Array) -> tuple[str, str]:
 
 
 def lip_outline(source: Source, chart: Chart) -> Array:
-    """Return the outer edge of the left half of the lips as a polygon (n, 2) in the face's plane."""
+    """Return the outer edge of the lips' left half as a polygon (n, 2) in the face's plane."""
     local = {int(v): i for i, v in enumerate(chart.vertex)}
     upper, lower = (ring[len(ring) // 2 :] for ring in source.ring("lips_outer"))
     return chart.plane[[local[int(v)] for v in [*upper, *lower[::-1]]]]

@@ -34,8 +34,14 @@ def made(
     rng = np.random.default_rng(seed)
     weights = np.zeros(52, np.float32)
     if expression:
-        for name, value in {"jawOpen": 0.4, "mouthSmileLeft": 0.5, "mouthSmileRight": 0.5,
-                            "browInnerUp": 0.5, "eyeBlinkLeft": 0.6, "eyeBlinkRight": 0.6}.items():
+        for name, value in {
+            "jawOpen": 0.4,
+            "mouthSmileLeft": 0.5,
+            "mouthSmileRight": 0.5,
+            "browInnerUp": 0.5,
+            "eyeBlinkLeft": 0.6,
+            "eyeBlinkRight": 0.6,
+        }.items():
             weights[MOTION_CHANNELS.index(name)] = value  # fmt: skip
     truth = HeadFit(
         identity=rng.normal(0, 0.7, head.num_identity).astype(np.float32),

@@ -169,6 +169,23 @@ def test_identity_is_linear_and_short_vectors_are_padded(head: HeadModel) -> Non
     assert np.ptp(radius) < 1e-3
 
 
+def test_shipped_head_is_the_measured_one(head: HeadModel) -> None:
+    """A fixture: these landmarks, in cm, come out of the checkpoint that results/ speaks of."""
+    identity = np.random.default_rng(7).normal(size=50).astype(np.float32) * np.float32(0.5)
+    channels = np.linspace(0, 0.5, 52).astype(np.float32)
+    points = head.landmarks(head.deform(head.neutral(identity), channels))
+    expected = [
+        [-0.004, 0.639, -12.584],
+        [-0.015, 2.944, -10.865],
+        [-4.413, -2.961, -8.253],
+        [-0.011, 8.360, -9.622],
+        [4.420, -2.965, -8.254],
+        [2.370, 3.311, -10.314],
+        [3.133, -3.171, -9.269],
+    ]
+    np.testing.assert_allclose(points[[1, 13, 33, 152, 263, 291, 473]], expected, atol=5e-3)
+
+
 def test_wrong_class_is_refused(tmp_path: Path) -> None:
     shutil.copytree(hub.resolve("head"), tmp_path / "head")
     config = tmp_path / "head" / "config.json"
