@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from talkgen.render.background import smoothstep
 from talkgen.render.composite import lay_over, sample_float
-from talkgen.render.inpaint import polygon_mask
+from talkgen.render.inpaint import polygon_mask, push_pull
 from talkgen.render.mouth import TEETH_COLUMNS, MouthParts, teeth_row
 from talkgen.render.raster import Fragments, interpolate, rasterize
 from talkgen.render.rings import CHEEKS, INNER_LIPS, LIPS
@@ -23,6 +23,9 @@ VIVID_SKIN = 0.2
 
 SLIT = 0.008
 """Half width of a slit between the lips, in inter-ocular distances, that shows nothing inside."""
+
+BARED = 0.03
+"""Reach of the photograph's colours above its teeth, in inter-ocular distances."""
 
 LIP_LINE = 0.72
 """Brightness of the line between shut lips, over that of the lips."""
@@ -46,7 +49,8 @@ class MouthColors:
 class MouthPhoto:
     """What the photograph itself shows between open lips.
 
-    origin : (x, y) of the crop; crop : (h, w, 3) float32; seen : (h, w) float32 in [0, 1]
+    origin : (x, y) of the crop; crop : (h, w, 3) float32, continued upwards under the upper lip
+    seen : (h, w) float32 in [0, 1]
     edge : (5,) middle column, half width and parabola of the upper teeth's lower edge, in pixels of
         the crop, None where no teeth are seen
     enamel : (3,) their colour, None where none are seen
@@ -130,6 +134,11 @@ def photographed_mouth(
     # The rim holds colours of the lips already.
     seen = polygon_mask(points, crop.shape[:2], -max(0.5, 0.006 * interocular))
     edge, enamel = _upper_teeth(crop, seen, image, landmarks, interocular)
+    # Where a rising lip bares more than the photograph shows, its uppermost colours go on.
+    above = np.maximum.accumulate(seen[::-1], axis=0)[::-1]
+    crop = crop + (push_pull(crop, seen) - crop) * (above - seen)[..., None]
+    height = cv2.distanceTransform((seen < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    seen = np.maximum(seen, above * np.exp(-height / (BARED * interocular))).astype(np.float32)
     return MouthPhoto((x0, y0), crop, seen, edge, enamel)
 
 
@@ -272,7 +281,8 @@ def _close_slits(
     sigma = max(0.010 * interocular, 0.8)
     mass = cv2.GaussianBlur(solid, (0, 0), sigma)[..., None]
     lips = cv2.GaussianBlur(frame * solid[..., None], (0, 0), sigma) / np.maximum(mass, 1e-3)
-    lay_over(frame, lips * LIP_LINE, opening)
+    # Away from the lips there is nothing to continue: what is drawn inside covers it anyway.
+    lay_over(frame, lips * LIP_LINE, opening * np.minimum(10.0 * mass[..., 0], 1.0))
 
 
 def _shaded(
