@@ -22,7 +22,7 @@ def thread_count(threads: int | None = None) -> int:
 
 
 def over_rows(draw: Callable[[int, int], object], rows: int, threads: int | None = None) -> None:
-    """Call `draw(first_row, last_row)` for bands that cover `rows` rows, on up to `threads` threads.
+    """Call `draw(first_row, last_row)` for bands that cover `rows` rows, on some threads.
 
     `draw` must release the GIL and write only its own rows.
     """

@@ -27,7 +27,7 @@ SLIT = 0.008
 BARED = 0.03
 """Reach of the photograph's colours above its teeth, in inter-ocular distances."""
 
-LIP_LINE = 0.72
+LIP_LINE = 0.78
 """Brightness of the line between shut lips, over that of the lips."""
 
 SOFTNESS = 0.010
@@ -204,7 +204,7 @@ class Interior:
     def moved(
         self, jaw: NDArray[np.float32], shift: NDArray[np.float32], tongue_out: float
     ) -> NDArray[np.float32]:
-        """Return (N, 3) vertices in the head frame under a jaw transform (3, 4) and a shift (3,)."""
+        """Return (N, 3) head-frame vertices under a jaw transform (3, 4) and a shift (3,)."""
         rest = self.parts.vertices
         with_jaw = rest @ jaw[:, :3].T + jaw[:, 3]
         share = self.parts.jaw[:, None]
@@ -219,13 +219,15 @@ def draw_mouth(
     frame: NDArray[np.uint8],
     interior: Interior,
     covered: NDArray[np.float32],
+    missed: NDArray[np.bool_],
     points: NDArray[np.float32],
     interocular: float,
     changed: float,
 ) -> None:
     """Draw the inside of the mouth into `frame`, the mouth's box of the picture, in place.
 
-    covered : (h, w) share of each pixel that skin and lips cover
+    covered : (h, w) share of each pixel that skin and lips cover; missed : (h, w) where the middle
+        of the pixel is not covered
     points : (N, 3) the parts, in pixels of the box
     changed : 0 where the lips are as photographed, 1 where they are far from it
     """
@@ -264,16 +266,16 @@ def draw_mouth(
             seen *= cv2.GaussianBlur((kind == 0).astype(np.float32), (0, 0), 0.5)
             color += seen[..., None] * (sample_float(photo.crop, places) - color)
         opening = opening * np.float32(changed)
-        _close_slits(frame, covered, opening, interocular)
+        _close_slits(frame, covered, missed * np.float32(changed), interocular)
     # In a slit too thin to look into stays the line that the photograph has there.
-    open_here = cv2.GaussianBlur(1.0 - covered, (0, 0), max(SLIT * interocular, 0.6))
+    open_here = cv2.GaussianBlur(1.0 - covered, (0, 0), max(SLIT * interocular, 0.9))
     lay_over(frame, color, opening * smoothstep(0.2, 0.5, open_here))
 
 
 def _close_slits(
     frame: NDArray[np.uint8],
     covered: NDArray[np.float32],
-    opening: NDArray[np.float32],
+    share: NDArray[np.float32],
     interocular: float,
 ) -> None:
     """Put the colour of the lips around under the opening, where the photograph has teeth."""
@@ -282,7 +284,7 @@ def _close_slits(
     mass = cv2.GaussianBlur(solid, (0, 0), sigma)[..., None]
     lips = cv2.GaussianBlur(frame * solid[..., None], (0, 0), sigma) / np.maximum(mass, 1e-3)
     # Away from the lips there is nothing to continue: what is drawn inside covers it anyway.
-    lay_over(frame, lips * LIP_LINE, opening * np.minimum(10.0 * mass[..., 0], 1.0))
+    lay_over(frame, lips * LIP_LINE, share * np.minimum(10.0 * mass[..., 0], 1.0))
 
 
 def _shaded(

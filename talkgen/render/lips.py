@@ -32,28 +32,40 @@ def sealing(
     """
     points = head.landmarks(vertices)
     upper, lower = np.array(UPPER_INNER[1:-1]), np.array(LOWER_INNER[1:-1])
-    press = OVERLAP * float(np.linalg.norm(points[33] - points[263]))
-    gap = np.maximum((points[upper] - points[lower]) @ up + press, 0.0)
-    middle = float(np.median(gap))
     controls = [*upper, *lower, *UPPER_OUTER, *LOWER_OUTER, *CHIN, *STILL]
-    amount = np.concatenate(
-        [
-            -UPPER_SHARE * gap,
-            (1.0 - UPPER_SHARE) * gap,
-            np.full(len(UPPER_OUTER), -0.6 * UPPER_SHARE * middle),
-            np.full(len(LOWER_OUTER), 0.75 * (1.0 - UPPER_SHARE) * middle),
-            np.array(list(CHIN.values())) * (1.0 - UPPER_SHARE) * middle,
-            np.zeros(len(STILL)),
-        ]
-    )
     place = points[controls].astype(np.float64)
     between = np.linalg.norm(place[:, None] - place[None], axis=2)
     reach = between.max()
-    coefficients = np.linalg.solve(2 * reach - between + 0.01 * np.eye(len(place)), amount)
+    system = 2 * reach - between + 0.01 * np.eye(len(place))
     near = np.flatnonzero(np.linalg.norm(vertices - place.mean(axis=0), axis=1) < reach)
     distance = np.linalg.norm(vertices[near, None].astype(np.float64) - place[None], axis=2)
-    field = (2 * reach - distance) @ coefficients
-    field *= np.exp(-((np.maximum(distance.min(axis=1) - 0.8, 0.0) / 1.0) ** 2))
+    fade = np.exp(-((np.maximum(distance.min(axis=1) - 0.8, 0.0) / 1.0) ** 2))
+
+    eyes = float(np.linalg.norm(points[33] - points[263]))
+    apart = np.maximum((points[upper] - points[lower]) @ up, 0.0)
+    # Lips that the photograph has shut already are not pressed any further.
+    press = OVERLAP * eyes * min(1.0, float(np.median(apart)) / (0.02 * eyes))
     out = np.zeros_like(vertices)
-    out[near] = field[:, None] * up
+    for _ in range(3):  # the interpolated field closes most of a gap, not all of it
+        now = head.landmarks(vertices + out)
+        gap = np.maximum((now[upper] - now[lower]) @ up + press, 0.0)
+        amount = _shares(gap)
+        field = (2 * reach - distance) @ np.linalg.solve(system, amount) * fade
+        out[near] += (field[:, None] * up).astype(np.float32)
     return out
+
+
+def _shares(gap: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how far each control point moves up for the gaps at the inner lips, cm."""
+    middle = float(np.median(gap))
+    rising = 1.0 - UPPER_SHARE
+    return np.concatenate(
+        [
+            -UPPER_SHARE * gap,
+            rising * gap,
+            np.full(len(UPPER_OUTER), -0.6 * UPPER_SHARE * middle),
+            np.full(len(LOWER_OUTER), 0.75 * rising * middle),
+            np.array(list(CHIN.values())) * rising * middle,
+            np.zeros(len(STILL)),
+        ]
+    )

@@ -1,4 +1,4 @@
-"""The mesh renderer: the portrait's own head, textured by its photograph, drawn into the picture."""
+"""The mesh renderer: the portrait's head, textured by its photograph, drawn into the picture."""
 
 from __future__ import annotations
 

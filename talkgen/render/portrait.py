@@ -54,8 +54,10 @@ class PreparedPortrait:
     source_rotation: NDArray[np.float32]
     skin_faces: NDArray[np.int32]
     facing: float
+    own_places: NDArray[np.float32]
     places: NDArray[np.float32]
     opacity: NDArray[np.float32]
+    rim: NDArray[np.float32]
     relief: Relief
     eyes: dict[str, Eye]
     layers: EyeLayers
@@ -137,17 +139,22 @@ class PreparedPortrait:
             local, self.skin_faces, self._fragments("skin", height, width),
             facing=self.facing, threads=self.threads,
         )  # fmt: skip
-        # Where the surface turns away, the relief behind it takes over.
+        # Where the rim of the surface turns away, the relief behind it takes over.
         toward = toward_viewer(points, self.skin_faces, self.head.weld, self.facing)
-        away = np.clip(toward / 0.30, 0.0, 1.0)
-        values = np.column_stack([self.places, self.opacity * away]).astype(np.float32)
+        solid = 1.0 - self.rim * (1.0 - np.clip(toward / 0.30, 0.0, 1.0))
+        # Next to the photograph's own shape the lips' edges are the photograph's too.
+        changed = self._lip_change(vertices)
+        own = self.own_places + np.float32(changed) * (self.places - self.own_places)
+        values = np.column_stack([own, self.opacity * solid]).astype(np.float32)
         places = source_map(
             sheet, sheet_faces, self.relief.nodes, skin, self.skin_faces, values,
             (x0, y0), self._buffer("places", (height, width, 2), np.float32), self.threads,
         )  # fmt: skip
         region = sample(self.image, places)
         self._draw_eyes(region, skin, local, weights)
-        self._draw_mouth(region, local, vertices, turn, scale, shift - origin[:2], weights)
+        self._draw_mouth(
+            region, skin, local, vertices, turn, scale, shift - origin[:2], weights, changed
+        )
         out[y0:y1, x0:x1] = region
         return out
 
@@ -205,12 +212,14 @@ class PreparedPortrait:
     def _draw_mouth(
         self,
         region: NDArray[np.uint8],
+        skin: Fragments,
         points: NDArray[np.float32],
         vertices: NDArray[np.float32],
         turn: NDArray[np.float32],
         scale: float,
         shift: NDArray[np.float32],
         weights: NDArray[np.float32],
+        changed: float,
     ) -> None:
         ring = self.head.landmarks(points)[list(INNER_LIPS), :2]
         pad = 0.05 * self.interocular
@@ -226,9 +235,10 @@ class PreparedPortrait:
             region[y0:y1, x0:x1],
             self.interior,
             self._covered(points, box),
+            skin.triangle[y0:y1, x0:x1] < 0,
             drawn,
             self.interocular,
-            self._lip_change(vertices),
+            changed,
         )
 
     def _lip_change(self, vertices: NDArray[np.float32]) -> float:

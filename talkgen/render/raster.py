@@ -34,7 +34,7 @@ class Fragments:
 
     @classmethod
     def empty(cls, height: int, width: int) -> Fragments:
-        """Return cleared buffers of `height` by `width` pixels, to be drawn into again and again."""
+        """Return cleared buffers of `height` by `width` pixels, to be drawn into repeatedly."""
         return cls(
             np.full((height, width), EMPTY, np.int32),
             np.zeros((height, width, 2), np.float32),

@@ -20,7 +20,10 @@ EDGE_OUTSIDE = 0.10
 BACK_FADE_CM = (-6.0, -2.5)
 """Depths in the head frame between which the mesh fades towards the back."""
 
-LIP_MARGIN = 0.010
+NOSTRIL_CM = 1.3
+"""Reach of a nostril about its landmarks."""
+
+LIP_MARGIN = 0.020
 """Distance from an open mouth, in eye distances, within which pixels are not the lips' alone."""
 
 LIP_REACH_CM = 1.6
@@ -108,8 +111,8 @@ def edge_opacity(
     toward: NDArray[np.float32],
     landmarks: NDArray[np.float32],
     interocular: float,
-) -> NDArray[np.float32]:
-    """Return (V,) 1 where the mesh is drawn, 0 where the relief behind it shows.
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return (V,) 1 where the mesh is drawn, 0 where the relief shows; and (V,) 1 near the rim.
 
     It fades over the rim of the face oval, towards the back of the head (fragments behind jaw and
     ear), and, near the rim, where the surface turns away from the camera.
@@ -124,15 +127,37 @@ def edge_opacity(
     distance /= interocular
     rim = smoothstep(-EDGE_OUTSIDE, EDGE_INSIDE, distance)
     deep = 1.0 - smoothstep(*BACK_FADE_CM, vertices[:, 2])
-    facing = np.maximum(smoothstep(0.05, 0.4, toward), smoothstep(0.15, 0.3, distance))
-    return (rim * deep * facing).astype(np.float32)
+    inner = smoothstep(0.15, 0.3, distance)
+    facing = np.maximum(smoothstep(0.05, 0.4, toward), inner)
+    return (rim * deep * facing).astype(np.float32), 1.0 - inner
+
+
+def nostril_opacity(
+    vertices: NDArray[np.float32],
+    faces: NDArray[np.int32],
+    weld: NDArray[np.int32],
+    seen: NDArray[np.bool_],
+    nostrils: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Return (V,) 0 where the nose folds inwards, so that the relief draws the nostrils.
+
+    vertices : (V, 3) cm; nostrils : (n, 3) cm, points about them
+    """
+    near = np.linalg.norm(vertices[:, None] - nostrils[None], axis=2).min(axis=1) < NOSTRIL_CM
+    folded = near & ~seen
+    folded |= folded[weld]
+    out = np.ones(len(vertices), np.float32)
+    around = faces[folded[faces].any(axis=1)].ravel()
+    out[around[near[around]]] = 0.3
+    out[folded] = 0.0
+    return out
 
 
 def outside_mouth(
     points: NDArray[np.float32], landmarks: NDArray[np.float32], interocular: float
 ) -> NDArray[np.bool_]:
     """Return which vertices (V,) lie clear of the opening between open lips."""
-    if np.linalg.norm(landmarks[13] - landmarks[14]) < 0.5 * LIP_MARGIN * interocular:
+    if np.linalg.norm(landmarks[13] - landmarks[14]) < 0.02 * interocular:
         return np.ones(len(points), bool)
     ring = landmarks[list(INNER_LIPS)].astype(np.float32)
     distance = [cv2.pointPolygonTest(ring, (float(x), float(y)), True) for x, y in points[:, :2]]
