@@ -72,7 +72,7 @@ def crop_box(ready: PreparedPortrait, zoom: str) -> tuple[int, int, int, int]:
     points, eyes = ready.landmarks[:, :2], ready.interocular
     middle, half = {
         "head": (points[[10, 152]].mean(axis=0) - [0, 0.1 * eyes], 1.75 * eyes),
-        "mouth": (points[[0, 17, 61, 291]].mean(axis=0) + [0, 0.1 * eyes], 0.55 * eyes),
+        "mouth": (points[[0, 17, 61, 291]].mean(axis=0) - [0, -0.1 * eyes], 0.55 * eyes),
         "eyes": (points[[33, 263]].mean(axis=0), 0.72 * eyes),
     }[zoom]
     x, y = np.round(middle).astype(int).tolist()

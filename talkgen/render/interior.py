@@ -27,7 +27,7 @@ SLIT = 0.008
 BARED = 0.03
 """Reach of the photograph's colours above its teeth, in inter-ocular distances."""
 
-LIP_LINE = 0.78
+LIP_LINE = 0.65
 """Brightness of the line between shut lips, over that of the lips."""
 
 SOFTNESS = 0.010
@@ -266,7 +266,7 @@ def draw_mouth(
             seen *= cv2.GaussianBlur((kind == 0).astype(np.float32), (0, 0), 0.5)
             color += seen[..., None] * (sample_float(photo.crop, places) - color)
         opening = opening * np.float32(changed)
-        _close_slits(frame, covered, missed * np.float32(changed), interocular)
+        _close_slits(frame, covered, missed, changed, interocular)
     # In a slit too thin to look into stays the line that the photograph has there.
     open_here = cv2.GaussianBlur(1.0 - covered, (0, 0), max(SLIT * interocular, 0.9))
     lay_over(frame, color, opening * smoothstep(0.2, 0.5, open_here))
@@ -275,7 +275,8 @@ def draw_mouth(
 def _close_slits(
     frame: NDArray[np.uint8],
     covered: NDArray[np.float32],
-    share: NDArray[np.float32],
+    missed: NDArray[np.bool_],
+    share: float,
     interocular: float,
 ) -> None:
     """Put the colour of the lips around under the opening, where the photograph has teeth."""
@@ -284,7 +285,9 @@ def _close_slits(
     mass = cv2.GaussianBlur(solid, (0, 0), sigma)[..., None]
     lips = cv2.GaussianBlur(frame * solid[..., None], (0, 0), sigma) / np.maximum(mass, 1e-3)
     # Away from the lips there is nothing to continue: what is drawn inside covers it anyway.
-    lay_over(frame, lips * LIP_LINE, share * np.minimum(10.0 * mass[..., 0], 1.0))
+    near = share * np.minimum(10.0 * mass[..., 0], 1.0)
+    lay_over(frame, lips, missed * near)
+    lay_over(frame, lips * LIP_LINE, (1.0 - covered) * near)
 
 
 def _shaded(
