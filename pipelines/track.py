@@ -18,6 +18,8 @@ from talkgen.types import ENGINE_FPS, Face, FloatArray, ImageArray, Motion
 
 SAME_PLACE = 0.7
 """Distance of two face centres, in face sizes, under which they are one face in two frames."""
+PATIENCE = 50
+"""Frames after which a face that is gone, among others, is given up for the nearest one."""
 
 log = logging.getLogger("talkgen")
 
@@ -110,6 +112,8 @@ class _Follower:
     def __init__(self, number: int | None) -> None:
         self._number = number
         self._last: Face | None = None
+        self._company = False  # whether another face was ever seen
+        self._lost = 0
 
     def pick(self, faces: list[Face]) -> Face | None:
         """Return the followed face in this frame, None where it is not seen."""
@@ -118,13 +122,14 @@ class _Follower:
         if self._last is None:
             chosen = choose_face(sorted(faces, key=lambda f: -f.size), self._number)
         else:
-            near = [(_distance(face, self._last), face) for face in faces]
-            step, chosen = min(near, key=lambda pair: pair[0])
-            if step > SAME_PLACE and len(faces) > 1:
-                return None  # hidden: another one must not take its place
-            if chosen.size < 16:
+            steps = [_distance(face, self._last) for face in faces]
+            nearest = int(np.argmin(steps))
+            chosen = faces[nearest]
+            if steps[nearest] > SAME_PLACE and self._company and self._lost < PATIENCE:
+                self._lost += 1  # hidden: another one must not take its place at once
                 return None
-        self._last = chosen
+        self._company = self._company or len(faces) > 1
+        self._last, self._lost = chosen, 0
         return chosen
 
 

@@ -405,6 +405,9 @@ class _Lines(logging.Handler):
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; wrong usage is one line too."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        # Products this small lose by threads that wait for each other; the renderer has its own.
+        os.environ.setdefault(name, "1")
     command = typer.main.get_command(app)
     try:
         code = command.main(arguments, prog_name=NAME, standalone_mode=False)

@@ -1,7 +1,12 @@
 """Fixtures that several folders of tests share."""
 
-import numpy as np
-import pytest
+import os
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # as the commands do, before NumPy loads
+    os.environ.setdefault(_name, "1")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
 
 
 @pytest.fixture(scope="session")

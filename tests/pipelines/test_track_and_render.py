@@ -107,8 +107,7 @@ class TwoPeople:
 
     def track(self, frames):  # type: ignore[no-untyped-def]
         left, right = self.face(20, 60), self.face(200, 90)
-        for faces in ([right, left], [left, right], [left], [left, right], []):
-            yield faces
+        yield from ([right, left], [left, right], [left], [right], [left, right], [])
 
     @staticmethod
     def face(x: float, size: float) -> Face:
