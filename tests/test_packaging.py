@@ -30,7 +30,7 @@ def ask(python: Path | str, cwd: Path, *, isolated: bool = True, **environment: 
     """Run the check; return where the package and its checkpoints were found."""
     flags = ["-P"] if isolated else []  # -P: the current folder is no place to import from
     run = [str(python), *flags]
-    env = {**os.environ, **environment}
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | environment
     result = subprocess.run(
         [*run, "-c", CHECK], cwd=cwd, env=env, capture_output=True, text=True, check=False
     )
