@@ -11,6 +11,8 @@ from talkgen.io.image import as_image
 from talkgen.protocols import FaceAnalyzer
 from talkgen.types import Face, Portrait
 
+MIN_SIZE, MAX_SIZE = 64, 8192
+"""Longer side of the frames in pixels; H.264 goes no further."""
 MIN_FACE_PX = 48
 """Longer side of the face box under which a face has too few pixels to be animated."""
 
@@ -35,6 +37,17 @@ def load_portrait(analyzer: FaceAnalyzer, picture: Any, *, face: int | None = No
             "give one in which a face is seen from the front or half from the side"
         )
     return Portrait(image, choose_face(faces, face))
+
+
+def prepared(renderer: Any, portrait: Portrait, size: int | None) -> Any:
+    """Return the portrait ready to be drawn with `size` pixels along its longer side."""
+    height, width = portrait.image.shape[:2]
+    if size is None and max(height, width) > MAX_SIZE:
+        raise InputError(
+            f"the picture is {width} x {height} pixels, a video has at most {MAX_SIZE} a side; "
+            "give a `size`"
+        )
+    return renderer.prepare(portrait, size=size)
 
 
 def choose_face(faces: Sequence[Face], number: int | None) -> Face:

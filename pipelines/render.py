@@ -13,7 +13,7 @@ from talkgen.motion.export import read_motion
 from talkgen.motion.resample import resample
 from talkgen.motion.retarget import Retargeter
 from talkgen.pipelines.output import TalkOutput
-from talkgen.pipelines.portrait import load_portrait
+from talkgen.pipelines.portrait import load_portrait, prepared
 from talkgen.pipelines.talk import check_inputs
 from talkgen.protocols import FaceAnalyzer
 from talkgen.types import Identity, ImageArray, Motion
@@ -59,7 +59,7 @@ class RenderPipeline:
         whole = motion if isinstance(motion, Motion) else read_motion(motion)
         sound = None if speech is None else as_speech(speech)
         picture = load_portrait(self.analyzer, portrait, face=face)
-        ready = self.renderer.prepare(picture, size=size)
+        ready = prepared(self.renderer, picture, size)
         if "identity" in whole.extra and picture.identity is None:
             retargeter = Retargeter(
                 self.renderer.head, ready.fit, ready.frame_size, ready.landmarks

@@ -15,12 +15,9 @@ from talkgen.io.audio import Speech, as_speech
 from talkgen.io.video import frame_rate
 from talkgen.motion.resample import num_frames, resample_chunks
 from talkgen.pipelines.output import TalkOutput
-from talkgen.pipelines.portrait import load_portrait
+from talkgen.pipelines.portrait import MAX_SIZE, MIN_SIZE, load_portrait, prepared
 from talkgen.protocols import FaceAnalyzer
 from talkgen.types import ENGINE_FPS, ENGINE_RATE, FloatArray, ImageArray, Motion
-
-MIN_SIZE, MAX_SIZE = 64, 8192
-"""Longer side of the frames in pixels."""
 
 
 class MotionStream(Protocol):
@@ -119,7 +116,7 @@ class TalkPipeline:
             pose_scale=pose_scale, expression_scale=expression_scale,
         )  # fmt: skip
         sound = as_speech(speech)
-        ready = self.renderer.prepare(load_portrait(self.analyzer, portrait, face=face), size=size)
+        ready = prepared(self.renderer, load_portrait(self.analyzer, portrait, face=face), size)
 
         def chunks() -> Iterator[Motion]:
             return motion_chunks(

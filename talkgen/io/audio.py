@@ -33,6 +33,8 @@ _WHOLE_CONTAINERS = ("w64", "aiff", "flac", "mov", "mp4", "matroska", "webm", "c
 """Containers whose stated duration is exact, so that a shorter decode means a cut file."""
 
 BLOCK = 16_384  # samples
+LOCAL_ONLY = {"protocol_whitelist": "file,crypto,data"}
+"""A play list must not make FFmpeg fetch what it names."""
 
 
 class Speech(Protocol):
@@ -229,7 +231,7 @@ def open_container(path: Path) -> Any:
     if path.is_file() and path.stat().st_size == 0:
         raise MediaError(f"{name} is empty (0 bytes)")
     try:
-        return av.open(str(path.absolute()), metadata_errors="replace")
+        return av.open(str(path.absolute()), metadata_errors="replace", options=LOCAL_ONLY)
     except PermissionError as error:
         raise MediaError(f"{name} cannot be read (permission denied)") from error
     except (av.FFmpegError, ValueError) as error:

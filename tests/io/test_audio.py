@@ -123,6 +123,14 @@ def test_bad_sound(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+def test_play_lists_fetch_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.m3u8").write_text(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n"
+    )
+    with pytest.raises(MediaError, match="no audio or video file"):
+        open_speech(tmp_path / "a.m3u8")
+
+
 def test_wave_of_unknown_length_is_read(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "a.wav")
     data = bytearray(path.read_bytes())

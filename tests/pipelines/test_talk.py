@@ -135,6 +135,15 @@ def test_bad_options(
         pipeline(PORTRAIT, audio, **options)
 
 
+def test_pictures_too_wide_for_a_video(pipeline: TalkPipeline, audio: Audio) -> None:
+    with Image.open(PORTRAIT) as picture:
+        wide = Image.new("RGB", (8400, 512))
+        wide.paste(picture)
+    portrait = Portrait(np.asarray(wide), load_portrait(pipeline.analyzer, PORTRAIT).face)
+    with pytest.raises(InputError, match="8400 x 512 pixels, a video has at most 8192"):
+        pipeline(portrait, audio)
+
+
 def face_at(x: float, size: float) -> Face:
     points = np.zeros((478, 3), np.float32)
     return Face(points, np.asarray([x, 0, x + size, size]), np.zeros(52), np.zeros(3))
