@@ -2,7 +2,7 @@
 
     python scripts/benchmark.py speed memory same        # needs nothing
     python scripts/benchmark.py portraits mouth          # needs TALKGEN_DATA and mediapipe
-    python scripts/benchmark.py table                    # README's table from the results
+    python scripts/benchmark.py picture table            # README's picture, and its table
 
 Every part writes its section of results/benchmark.json with date, machine, commit and seed, and
 goes on where it was interrupted (`--cache`). Definitions: see each part's docstring.
@@ -337,6 +337,22 @@ def first_clear(analyzer: Any, video: Any) -> np.ndarray:
     sys.exit(f"{video.path.name}: no face in any frame")
 
 
+def picture(options: argparse.Namespace) -> None:
+    """Make README's picture: twelve frames of the bundled example, the head cut out."""
+    from PIL import Image
+
+    from talkgen import TalkPipeline
+
+    frames = [f[10:290, 85:365] for f in TalkPipeline.from_pretrained()(
+        PORTRAIT, SPEECH, seed=options.seed).frames]  # fmt: skip
+    shown = [frames[i] for i in np.linspace(6, len(frames) - 8, 12).astype(int)]
+    sheet = np.concatenate([np.concatenate(shown[:6], 1), np.concatenate(shown[6:], 1)], 0)
+    size = (sheet.shape[1] * 3 // 4, sheet.shape[0] * 3 // 4)
+    path = RESULTS.parent / "example.jpg"
+    Image.fromarray(sheet).resize(size, Image.Resampling.LANCZOS).save(path, quality=88)
+    print(path)
+
+
 def table(_: argparse.Namespace) -> None:
     """Write README's table from the results."""
     done = json.loads(RESULTS.read_text())
@@ -375,7 +391,7 @@ def table(_: argparse.Namespace) -> None:
 
 
 PARTS = {"speed": speed, "memory": memory, "same": same, "portraits": portraits, "mouth": mouth,
-         "table": table}  # fmt: skip
+         "picture": picture, "table": table}  # fmt: skip
 
 
 def main() -> None:
