@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 PARTS = ("coarse", "eye", "mouth", "reader")
 INNER = LIPS + RIGHT_LIDS + LEFT_LIDS + RIGHT_IRIS + LEFT_IRIS
+PROFILE = (1, 2, 4, 5, 6, 19, 94, 168, 195, 197, 148, 152, 175, 199, 200, 377)
+"""Nose and chin: what nodding moves against the rest."""
 OPENINGS = {
     "coarse": ((13, 14), (81, 178), (311, 402), (159, 145), (386, 374), (158, 153), (385, 380)),
     "eye": ((159, 145), (158, 153), (160, 144)),
@@ -116,7 +118,7 @@ class PointLoss(nn.Module):
     def __init__(self, part: str, config: LandmarkConfig) -> None:
         super().__init__()
         order = {"coarse": tuple(range(478)), "eye": RIGHT_EYE, "mouth": LIPS}[part]
-        weight = torch.tensor([3.0 if i in INNER else 1.0 for i in order])
+        weight = torch.tensor([3.0 if i in INNER + PROFILE else 1.0 for i in order])
         self.register_buffer("weight", weight / weight.sum())
         place = {point: at for at, point in enumerate(order)}
         pairs = [(place[a], place[b]) for a, b in OPENINGS[part]]
