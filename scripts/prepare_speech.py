@@ -9,7 +9,7 @@ Needs the Debian packages libespeak-ng1 and flite. A shard `OUT/NUMBER.npz` hold
     motion   (T, C + 1) float16, rule-made controls and lip gap at 25 frames a second
 
 Every utterance is played a little faster or slower (pitch and formants move along) and follows a
-pause of random length. The last shard is for checking: it is made from another seed.
+pause of random length. Training keeps shard CHECK out for checking.
 """
 
 from __future__ import annotations
@@ -19,21 +19,23 @@ from pathlib import Path
 
 import numpy as np
 
-PRESETS = {"cpu": (12, 900.0), "tiny": (2, 20.0)}  # shards, seconds each
+PRESETS = {"cpu": (16, 900.0), "tiny": (2, 20.0)}  # shards, seconds each
+FIRST_ENGLISH = 12  # shards from this one on are English, two thirds of it by flite
 
 
-def make_shard(seconds: float, seed: int) -> dict[str, np.ndarray]:
+def make_shard(seconds: float, seed: int, english: bool) -> dict[str, np.ndarray]:
     """One track of about `seconds` (see the module's docstring)."""
     import soxr
 
     from talkgen.audio.features import HOP, mel_power
-    from talkgen.training.synthetic_speech import make_utterances
+    from talkgen.training.synthetic_speech import LANGUAGES, make_utterances
     from talkgen.training.viseme_rules import phone_frames, rule_motion
     from talkgen.types import ENGINE_RATE
 
     rng = np.random.default_rng([seed, 1])
     mels, phones, motion = [], [], []
-    for spoken in make_utterances(seconds, seed):
+    languages = ("en",) if english else LANGUAGES
+    for spoken in make_utterances(seconds, seed, languages, 0.67 if english else 0.3):
         factor = float(rng.uniform(0.85, 1.2))
         sound = soxr.resample(spoken.samples, ENGINE_RATE, ENGINE_RATE / factor)
         pause = float(rng.choice([0.1, 0.3, 0.6, 1.2]) * rng.uniform(0.5, 1.5))
@@ -67,7 +69,7 @@ def main() -> None:
         target = args.out / f"{number:02d}.npz"
         if target.exists():
             continue
-        shard = make_shard(seconds, args.seed * 1000 + number)
+        shard = make_shard(seconds, args.seed * 1000 + number, number >= FIRST_ENGLISH)
         part = target.with_suffix(".part.npz")
         np.savez(part, **shard)
         part.rename(target)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 FOLDS = 4
+CHECK = 11  # shard of synthetic speech that is only checked on
 
 
 def main() -> None:  # noqa: PLR0915
@@ -35,7 +36,7 @@ def main() -> None:  # noqa: PLR0915
         "tiny": (
             MotionTransformerConfig(width=16, stem_dilations=(1,), num_heads=2, hidden=32,
                                     look_ahead=(1,), num_members=1),
-            TrainConfig(phone_steps=4, motion_steps=4, phone_batch=2, motion_batch=2,
+            TrainConfig(phone_steps=(2, 2), motion_steps=4, phone_batch=2, motion_batch=2,
                         speech_batch=2),
         ),
     }  # fmt: skip
@@ -74,7 +75,7 @@ def main() -> None:  # noqa: PLR0915
             tracks.append(track)
             weights.append(len(track) / np.sqrt(seconds[clip.person]))
     synthetic = motion_data.synthetic_tracks(args.cache / "speech", model_config.gap_unit)
-    checking = synthetic.pop()
+    checking = synthetic.pop(min(CHECK, len(synthetic) - 1))
     print(f"{len(tracks)} tracks of {len(seconds)} people, {len(judges)} clips held out; "
           f"{sum(map(len, synthetic)) / 25 / 3600:.1f} h synthetic", flush=True)  # fmt: skip
     check_features = level_features(checking.power[:20000])
@@ -103,15 +104,20 @@ def main() -> None:  # noqa: PLR0915
     for index, seed in enumerate(args.seeds):
         suffix = "" if args.hold_out is None else f"_fold{args.hold_out}"
         done = args.out / f"member_{seed}{suffix}.pt"
-        started = args.out / f"phones_{seed}.pt"
-        if not started.exists():
-            state = train_phones(model_config, config, synthetic, seed, report)
-            torch.save(state, started)
+        started = None
+        for round_ in range(len(config.phone_steps)):
+            path = args.out / f"phones_{seed}_{round_}.pt"
+            if not path.exists():
+                state = train_phones(
+                    model_config, config, synthetic, seed, round_, started, report
+                )
+                torch.save(state, path)
+            started = torch.load(path)
         if args.stage == "phones":
             continue
         if not done.exists():
             net = train_motion(
-                model_config, config, torch.load(started), synthetic, tracks, weights, seed,
+                model_config, config, started, synthetic, tracks, weights, seed,
                 report=report, check=check,
             )  # fmt: skip
             torch.save(net.state_dict(), done)

@@ -22,9 +22,14 @@ LOWEST_DB = -68.0  # of mean mel power: digital silence and its dither
 
 
 class Activity:
-    """Tells of each 10 ms frame whether it stands out of the noise floor."""
+    """Tells of each 10 ms frame whether it stands out of the noise floor.
 
-    def __init__(self) -> None:
+    near_peak_db : where something has risen out of the floor, what lies less than this below its
+        peaks stands out too (loudness cannot tell speech from noise that close); None: not so
+    """
+
+    def __init__(self, near_peak_db: float | None = None) -> None:
+        self._near_peak_db = near_peak_db
         self.loud_db = LOWEST_DB
         self.floor_db = START_FLOOR_DB
         self._peak_db = LOWEST_DB
@@ -44,5 +49,8 @@ class Activity:
             self._minima.append(self._block_minimum)
             self._block_minimum = self.loud_db
         self._peak_db = max(self._peak_db - PEAK_FALL_DB, self.loud_db)
-        bar = max(self.floor_db + ABOVE_FLOOR_DB, self._peak_db - BELOW_PEAK_DB, LOWEST_DB)
+        bar = self.floor_db + ABOVE_FLOOR_DB
+        if self._near_peak_db is not None and self._peak_db > bar:
+            bar = min(bar, self._peak_db - self._near_peak_db)
+        bar = max(bar, self._peak_db - BELOW_PEAK_DB, LOWEST_DB)
         return max(loud, self.loud_db) > bar

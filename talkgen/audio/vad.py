@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from talkgen.audio.activity import Activity
 from talkgen.audio.features import LOUD_BAND, MelStream, Resampler
 
+NEAR_PEAK_DB = 18.0
 HANGOVER = 12  # frames (0.12 s) that speech outlasts its last loud frame
 
 
@@ -19,7 +20,7 @@ class SpeechDetector:
     """`Activity` with a hangover, as a stream: (N, 80) mel power to (N,) bool."""
 
     def __init__(self) -> None:
-        self._activity = Activity()
+        self._activity = Activity(NEAR_PEAK_DB)
         self._since = HANGOVER + 1
 
     def push(self, power: NDArray[np.float32]) -> NDArray[np.bool_]:

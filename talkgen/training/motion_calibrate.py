@@ -22,7 +22,7 @@ RULE_SHARE = {
     "mouthPress": 0.3, "mouthStretch": 0.3, "mouthSmile": 0.2,
 }  # fmt: skip
 LARGEST_GAIN = 1.8
-CAUTION = 0.95
+CAUTION = 0.9
 """Share of the people's own spread that is aimed at: what is loud and wrong disturbs most."""
 CLIPS_A_PERSON = 6
 

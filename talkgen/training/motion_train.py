@@ -31,7 +31,7 @@ FRAMES = 75  # motion frames of a crop (3 s)
 class TrainConfig:
     """How long and how; a preset of scripts/train_motion.py."""
 
-    phone_steps: int = 450
+    phone_steps: tuple[int, ...] = (600, 700)
     motion_steps: int = 330
     phone_batch: int = 24
     motion_batch: int = 16
@@ -158,13 +158,21 @@ def train_phones(
     config: TrainConfig,
     synthetic: list[Track],
     seed: int,
+    round_: int = 0,
+    start: dict[str, Tensor] | None = None,
     report: Callable[[str], None] = print,
 ) -> dict[str, Tensor]:
-    """The state of a net that knows phones and the rule, from synthetic speech alone."""
-    trainer = _Trainer(model_config, config, synthetic, seed, stage=1)
-    adam, pace = trainer.plan(config.learning_rate, config.phone_steps)
+    """The state of a net that knows phones and the rule, from synthetic speech alone.
+
+    round_ : which of `config.phone_steps`, each with its own rise and fall of the learning rate
+    start : the state after the round before
+    """
+    trainer = _Trainer(model_config, config, synthetic, seed, stage=3 + round_ if round_ else 1)
+    if start is not None:
+        trainer.net.load_state_dict(start)
+    adam, pace = trainer.plan(config.learning_rate, config.phone_steps[round_])
     began = time.time()
-    for step in range(config.phone_steps):
+    for step in range(config.phone_steps[round_]):
         batch = trainer.speech.batch(config.phone_batch)
         text = trainer.step(batch, config.phone_batch, adam, pace)
         if step % 100 == 99:

@@ -167,9 +167,15 @@ def flite(text: str, voice: str, stretch: float, pitch_hz: float) -> Utterance:
 
 
 def make_utterances(
-    seconds: float, seed: int, languages: tuple[str, ...] = LANGUAGES
+    seconds: float,
+    seed: int,
+    languages: tuple[str, ...] = LANGUAGES,
+    flite_share: float = 0.3,
 ) -> list[Utterance]:
-    """About `seconds` of speech over all languages and voices; every fifth sentence is English."""
+    """About `seconds` of speech over all languages and voices; every fifth sentence is English.
+
+    flite_share : of the English sentences
+    """
     rng = np.random.default_rng(seed)
     espeak = Espeak()
     makers = {language: TextMaker(language) for language in languages}
@@ -179,7 +185,7 @@ def make_utterances(
         english = "en" in makers and rng.random() < 0.2
         language = "en" if english else languages[rng.integers(len(languages))]
         text = " ".join(makers[language].sentence(rng) for _ in range(rng.integers(1, 4)))
-        if language == "en" and rng.random() < 0.3:
+        if language == "en" and rng.random() < flite_share:
             voice = FLITE_VOICES[rng.integers(len(FLITE_VOICES))]
             high = 180 if voice == "slt" else 110
             spoken: Utterance | None = flite(
