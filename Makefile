@@ -16,11 +16,12 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 DEMO := demo.mp4
 
 demo: $(VENV)/.run-ready
+	@echo "talkgen talk examples/portrait.jpg examples/speech.flac -o $(DEMO)"
 	$(VENV)/bin/talkgen talk examples/portrait.jpg examples/speech.flac -o $(DEMO)
 	echo "The talking video is at $(CURDIR)/$(DEMO)"
 
 test: $(VENV)/.test-ready
-	$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory lint
 	$(PY) -m pytest
 	$(VENV)/bin/talkgen doctor
 	$(VENV)/bin/talkgen talk examples/portrait.jpg examples/speech.flac -o $(VENV)/check.mp4
@@ -33,7 +34,7 @@ lint: $(VENV)/.test-ready
 
 # A virtual environment with pip. Debian splits both off; what can be had without root is used.
 $(PY):
-	if [ -z "$(PYTHON)" ]; then
+	@if [ -z "$(PYTHON)" ]; then
 		echo "talkgen needs Python 3.11 or newer: apt-get install python3 python3-venv" >&2; exit 1
 	fi
 	$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 && exit 0
@@ -47,7 +48,7 @@ $(PY):
 
 # torch first: its CPU build where the registry has it, the standard one elsewhere.
 $(VENV)/.torch-ready: constraints.txt constraints-cpu.txt | $(PY)
-	echo "Installing torch (CPU build) ..."
+	@echo "Installing torch (CPU build) ..."
 	$(PIP) install -q -c constraints-cpu.txt torch 2>/dev/null || {
 		echo "No CPU-only torch here; installing the standard build."
 		$(PIP) install -q -c constraints.txt torch
@@ -55,14 +56,14 @@ $(VENV)/.torch-ready: constraints.txt constraints-cpu.txt | $(PY)
 	touch $@
 
 $(VENV)/.run-ready: pyproject.toml $(VENV)/.torch-ready
-	echo "Installing talkgen ..."
+	@echo "Installing talkgen ..."
 	$(PIP) install -q -c constraints.txt -e .
 	touch $@
 
 # mediapipe goes in without its own list: it would replace the headless OpenCV by one that needs a
 # display's libraries. Tests that use it skip with a reason where it does not load.
 $(VENV)/.test-ready: $(VENV)/.run-ready
-	echo "Installing the tools for tests ..."
+	@echo "Installing the tools for tests ..."
 	$(PIP) install -q -c constraints.txt -e '.[dev]'
 	$(PIP) install -q -c constraints.txt absl-py certifi flatbuffers matplotlib
 	$(PIP) install -q -c constraints.txt --no-deps mediapipe || echo "No mediapipe here; its tests skip."
