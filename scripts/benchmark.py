@@ -201,6 +201,9 @@ class Landmarker:
     def finds(self, image: np.ndarray) -> bool:
         return bool(self._net.detect(self._wrap(image)).face_landmarks)
 
+    def close(self) -> None:
+        self._net.close()
+
 
 def human_portraits(data: Path) -> Iterator[tuple[str, Path]]:
     """Yield set and path of London's neutral pictures and the human faces of `portraits`."""
@@ -239,6 +242,7 @@ def portraits(options: argparse.Namespace) -> None:
         except TalkgenError as error:
             row["error"] = str(error)
         store_rows.add(row)
+    finder.close()
     rows = list(store_rows.values())
     good = [r for r in rows if r["frames"] and r["found"] >= 0.99 * r["frames"]]
     share = {k: float(np.mean([r in good for r in rows if r["set"] == k]))
