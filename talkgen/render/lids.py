@@ -12,6 +12,9 @@ from talkgen.face.head import HeadModel
 from talkgen.render.inpaint import eye_layer, polygon_mask, push_pull
 from talkgen.render.rings import LID_ANCHORS, LOWER_LID, SECOND_LID, SIDES, UPPER_LID
 
+LASH_REACH = 0.11
+"""How far lashes stand off the eye's opening, in inter-ocular distances."""
+
 
 def closing_lift(
     head: HeadModel, side: str, opened: NDArray[np.float32], closed: NDArray[np.float32],
@@ -135,12 +138,16 @@ def _lashes(
     """Return (h, w) where thin dark strokes stand around the eye's opening."""
     shape = crop.shape[:2]
     luminance = crop.mean(axis=2)
-    around = polygon_mask(ring, shape, 0.11 * interocular)
+    around = polygon_mask(ring, shape, LASH_REACH * interocular)
     wide = max(3, 2 * round(0.022 * interocular) + 1)
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (wide, wide))
     # Strokes thinner than the element vanish when the picture is closed with it.
     stroke = cv2.morphologyEx(luminance, cv2.MORPH_CLOSE, element) - luminance
-    mask = (stroke > 0.05 * luminance + 4.0).astype(np.float32) * around
+    dark = (stroke > 0.05 * luminance + 4.0).astype(np.uint8)
+    # A stroke that goes on beyond the reach of lashes is a brow or the rim of glasses.
+    _, parts = cv2.connectedComponents(dark)
+    beyond = np.unique(parts[(around < 0.5) & (dark > 0)])
+    mask = (dark * ~np.isin(parts, beyond)).astype(np.float32) * around
     reach = max(3, 2 * round(0.006 * interocular) + 1)
     return cv2.dilate(mask, np.ones((reach, reach), np.uint8))
 
