@@ -37,6 +37,7 @@ BLOCK = 25  # motion frames that are made at a time
 BACK, AHEAD = 80, 13  # frames of context: all that the transformer reaches, and the gates
 PER_FRAME = 4  # feature frames a motion frame
 TAIL_S = 0.8  # silence appended, so that the last frames have their look-ahead
+ROTATION_UNIT = 0.1  # radians, of the net's rotation outputs
 CHUNK_S = 2.0  # pieces in which `generate` feeds a file
 
 
@@ -221,11 +222,12 @@ class _Finisher:
         weights = np.zeros((frames, len(MOTION_CHANNELS)), np.float32)
         turns, shifts = np.zeros((frames, 3), np.float32), np.zeros((frames, 3), np.float32)
         accents = self._accents(loud)
+        learned = learned_turn(said)
         for t in range(frames):
             at = begin + t
             speaking = bool(speech[at])
             accent = at + LEAD < len(accents) and bool(accents[at + LEAD])
-            turn, shift, brow = self._head.step(speaking, accent)
+            turn, shift, brow = self._head.step(speaking, accent, learned[at])
             scale = 0.0 if self._still else self._pose
             turns[t], shifts[t] = turn * scale, shift * scale
             look = self._gaze.step(turns[t])
@@ -247,6 +249,13 @@ _BROW_RAISE = np.array(
     [{"browInnerUp": 1.0, "browOuterUpLeft": 0.7, "browOuterUpRight": 0.7}.get(c, 0.0)
      for c in MOTION_CHANNELS], np.float32,
 )  # fmt: skip
+
+
+def learned_turn(said: MotionOutput) -> Float32:
+    """(T, 3) head rotation in radians that the net hears, smoothed over five frames."""
+    turn = said.tracked[0, :, len(CONTROLS) + 1 :].numpy() * ROTATION_UNIT
+    padded = np.pad(turn, ((2, 2), (0, 0)), mode="edge")
+    return np.mean([padded[i : i + len(turn)] for i in range(5)], axis=0).astype(np.float32)
 
 
 def wanted_mouth(config: MotionTransformerConfig, said: MotionOutput) -> tuple[Float32, Float32]:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 DEGREE = np.pi / 180
 POSTURE_HZ, TALK_HZ = 0.12, 0.8
 POSTURE_STD = np.array([1.5, 2.1, 1.2]) * DEGREE  # pitch, yaw, roll
-TALK_STD = np.array([1.0, 1.1, 0.7]) * DEGREE
+TALK_STD = np.array([1.3, 1.4, 0.8]) * DEGREE
+SOFTNESS = 0.35  # share of a new push in a frame's: without it the head trembles
 SILENT_SHARE = 0.45  # of the talk sway that stays while nobody speaks
 SHIFT_STD = np.array([0.012, 0.008, 0.008])  # inter-ocular distances, x y z, with the posture
 LIMIT = 11.0 * DEGREE
@@ -57,13 +58,15 @@ class _Spring:
         self._omega = 2 * np.pi * self.hertz
         self.at = self.rng.normal(0.0, 1.0, 3) * self.std * 0.5
         self._speed = np.zeros(3)
+        self._noise = np.zeros(3)
         self._drive = self.std * np.sqrt(4 * self.damping * self._omega**3)
 
     def step(self, share: float) -> NDArray[np.float64]:
         dt = 1.0 / self.fps
-        noise = self.rng.normal(0.0, 1.0, 3) * self._drive * np.sqrt(dt) * share
+        drawn = self.rng.normal(0.0, 1.0, 3) * self._drive * np.sqrt(dt) * share
+        self._noise += SOFTNESS * (drawn - self._noise)  # pushes that last a tenth of a second
         pull = -(self._omega**2) * self.at - 2 * self.damping * self._omega * self._speed
-        self._speed = self._speed + pull * dt + noise
+        self._speed = self._speed + pull * dt + self._noise
         self.at = self.at + self._speed * dt
         return self.at
 
@@ -97,11 +100,12 @@ class HeadProcess:
             self._brows[:length] += shape * float(rng.uniform(*BROW_RAISE))
 
     def step(
-        self, speaking: bool, accent: bool
+        self, speaking: bool, accent: bool, learned: NDArray[np.float32] | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """(3,) rotation in radians, (3,) translation in inter-ocular distances, brow raise.
 
         accent : a stressed syllable peaks LEAD frames from now
+        learned : (3,) rotation in radians that the transformer hears in the voice
         """
         self._since += 1
         if accent and self._since >= ACCENT_PAUSE:
@@ -110,6 +114,8 @@ class HeadProcess:
         wanted = 1.0 if speaking else SILENT_SHARE
         self._share += 0.08 * (wanted - self._share)
         turn = self._posture.step(1.0) + self._talk.step(self._share) + self._nods[0]
+        if learned is not None:
+            turn = turn + learned
         turn = LIMIT * np.tanh(turn / LIMIT)
         shift = self._shift.step(1.0).copy()
         shift[0] -= 0.10 * turn[1]  # the neck carries the joint along a little

@@ -31,8 +31,10 @@ VARIANTS = (
     "+boris",
 )  # fmt: skip
 LANGUAGES = tuple(SENTENCES)
-ACCENTS = {"en": ("en-us", "en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp"), "pt": ("pt", "pt-br"),
-           "fr": ("fr-fr",)}  # fmt: skip
+ACCENTS = {
+    "en": ("en-us", "en-us", "en", "en-gb-scotland", "en-gb-x-rp"),
+    "pt": ("pt", "pt-br"),
+}
 FLITE_VOICES = ("kal16", "awb", "rms", "slt")
 
 _PHONEME, _RATE, _VOLUME, _PITCH, _RANGE = 7, 1, 2, 3, 4
@@ -99,7 +101,7 @@ class Espeak:
 
         lib = self._lib
         if lib.espeak_SetVoiceByName(voice.encode()) != 0:
-            return None
+            raise MissingDependencyError(f"espeak-ng has no voice {voice!r}; update espeak-ng-data")
         for what, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, spread), (_VOLUME, 80)):
             lib.espeak_SetParameter(what, value, 0)
         self._parts, self._events = [], []

@@ -1,5 +1,7 @@
 """Speech to motion: chunks do not matter, lengths are exact, silence shuts the lips."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -137,3 +139,12 @@ def channel_gaps(generator: MotionGenerator) -> np.ndarray:
     from talkgen.motion.controls import FROM_CHANNELS
 
     return FROM_CHANNELS @ generator.lips.per_control
+
+
+def test_shipped_checkpoint_gives_its_fixture(shipped, voice_like):
+    """Guards weights, features and post-processing together; see motion_fixture.json."""
+    path = Path(__file__).with_name("motion_fixture.json")
+    expected = np.array(json.loads(path.read_text("utf-8"))["jaw_open"])
+    motion = shipped.generate(Audio(voice_like(3.0), 16000), seed=0)
+    assert np.abs(motion.blendshapes[::5, JAW] - expected).max() < 0.01
+    assert expected.max() > 0.05
