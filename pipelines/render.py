@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Self
 
+import numpy as np
+
 from talkgen.io.audio import as_speech
 from talkgen.motion.export import read_motion
+from talkgen.motion.match import Match, match_portrait
 from talkgen.motion.resample import resample
 from talkgen.motion.retarget import Retargeter
 from talkgen.pipelines.output import TalkOutput
@@ -60,15 +63,15 @@ class RenderPipeline:
         sound = None if speech is None else as_speech(speech)
         picture = load_portrait(self.analyzer, portrait, face=face)
         ready = prepared(self.renderer, picture, size)
-        if "identity" in whole.extra and picture.identity is None:
-            retargeter = Retargeter(
-                self.renderer.head, ready.fit, ready.frame_size, ready.landmarks
-            )
-            if retargeter.matching_frame(whole) is not None:
-                own = Identity(whole.extra["identity"])
-                ready = self.renderer.prepare(replace(picture, identity=own), size=size)
         if fps is not None and fps != whole.fps:
             whole = resample(whole, fps)
+        if whole.space == "camera" and picture.identity is None:
+            match = self._clip_match(ready, whole)
+            if match is not None:
+                picture = replace(picture, identity=Identity(match.identity))
+                ready = self.renderer.prepare(picture, size=size)
+                frame = {"portrait_frame": np.asarray(match.frame)}
+                whole = replace(whole, extra={**whole.extra, **frame})
         if sound is not None and abs(sound.seconds - whole.seconds) > 1.0 / whole.fps:
             log.warning(
                 "the motion lasts %.2f s, the speech %.2f s; both are kept as they are",
@@ -90,3 +93,12 @@ class RenderPipeline:
             num_frames=len(whole),
             speech=sound,
         )
+
+    def _clip_match(self, ready: Any, motion: Motion) -> Match | None:
+        """Return the frame of the tracked clip that the portrait is, with the clip's head shape."""
+        head = self.renderer.head
+        if "identity" not in motion.extra or "landmarks" not in motion.extra:
+            return match_portrait(head, ready.fit, ready.landmarks, ready.frame_size, motion)
+        retargeter = Retargeter(head, ready.fit, ready.frame_size, ready.landmarks)
+        frame = retargeter.matching_frame(motion)
+        return None if frame is None else Match(frame, motion.extra["identity"], 0.0)

@@ -127,6 +127,8 @@ class Retargeter:
 
     def matching_frame(self, motion: Motion) -> int | None:
         """Return the index of the frame of a track that this portrait is, or None."""
+        if "portrait_frame" in motion.extra:  # somebody knows (talkgen.motion.match)
+            return int(motion.extra["portrait_frame"])
         if "landmarks" in motion.extra and self.landmarks is not None:
             points = np.asarray(motion.extra["landmarks"])[:, :, :2]
             size = np.asarray(motion.frame_size or self.frame_size, dtype=np.float32)

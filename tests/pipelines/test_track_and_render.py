@@ -1,4 +1,4 @@
-"""A clip's own track draws its first frame back to what the clip shows."""
+"""A frame of a clip, drawn under the clip's own track, comes back as the clip."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -47,15 +47,17 @@ def test_clip_comes_back(
     assert motion.extra["landmarks"].shape == (35, 478, 3)
     assert motion.extra["scores"].shape == (35, 52)
     real = list(open_video(clip).frames())
+    rest = int(lip_gap(motion).argmin())  # the portrait: lips shut
     for suffix in (".npz", ".csv"):
         write_motion(motion, tmp_path / f"m{suffix}")
-        made = list(renderer(real[0], tmp_path / f"m{suffix}").frames)
+        made = list(renderer(real[rest], tmp_path / f"m{suffix}").frames)
         again = tracker(made)
         moved = again.extra["landmarks"] - motion.extra["landmarks"]
         iod = np.linalg.norm(motion.extra["landmarks"][0, 33] - motion.extra["landmarks"][0, 263])
         assert np.linalg.norm(moved[..., :2], axis=-1).mean() / iod < 0.04
         gaps = [lip_gap(m) for m in (motion, again)]
-        assert np.abs(gaps[0] - gaps[1]).mean() < 0.03
+        assert np.abs(gaps[0] - gaps[1]).mean() < 0.045
+        assert np.corrcoef(gaps[0], gaps[1])[0, 1] > 0.9
 
 
 def lip_gap(motion: Motion) -> np.ndarray:
