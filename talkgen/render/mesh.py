@@ -11,6 +11,7 @@ import numpy as np
 from talkgen.errors import InputError
 from talkgen.face.fit import HeadFit, fit_face
 from talkgen.face.head import HeadModel
+from talkgen.motion.rest import SHUT_GAP, lip_gaps
 from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.prepare import prepare
 from talkgen.types import Face, ImageArray, Motion, Portrait
@@ -54,8 +55,15 @@ class MeshRenderer:
     ) -> Iterator[ImageArray]:
         """Yield one (H, W, 3) uint8 RGB frame for each frame of `motion`."""
         ready = self.prepare(portrait, size=size) if isinstance(portrait, Portrait) else portrait
-        sealed = 1.0 if motion.space == "portrait" else 0.0
+        gaps, slopes = lip_gaps(self.head, self.head.neutral(ready.fit.identity))
+        own = float(gaps[0] + slopes[0] @ ready.fit.weights)
         for pose in ready.retargeter.poses(motion):
+            sealed = 1.0
+            if motion.space == "camera":
+                # At the portrait's own lips the picture stands as it is; what the fit left of
+                # their gap goes as they shut.
+                now = float(gaps[0] + slopes[0] @ pose.weights)
+                sealed = float(np.clip(1.0 - now / own, 0.0, 1.0)) if own > SHUT_GAP else 0.0
             yield ready.frame(
                 pose.weights, pose.rotation, pose.translation, pose.scale, sealed=sealed
             )
