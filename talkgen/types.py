@@ -92,7 +92,8 @@ class Face:
     box : (4,) float32, pixels, x0 y0 x1 y1
     scores : (52,) float32 in [0, 1], the network's reading of `MOTION_CHANNELS`
     rotation : (3,) float32, radians, pitch yaw roll
-    score : confidence in [0, 1]
+    score : confidence in [0, 1]; falls on occlusion and in profile
+    confidence : (478,) float32 in [0, 1], how sure each point is, where the backend knows
     """
 
     landmarks: FloatArray
@@ -100,6 +101,7 @@ class Face:
     scores: FloatArray
     rotation: FloatArray
     score: float = 1.0
+    confidence: FloatArray | None = None
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
@@ -107,6 +109,8 @@ class Face:
         set_(self, "box", _array("box", self.box, (4,)))
         set_(self, "scores", _array("scores", self.scores, (len(MOTION_CHANNELS),)))
         set_(self, "rotation", _array("rotation", self.rotation, (3,)))
+        if self.confidence is not None:
+            set_(self, "confidence", _array("confidence", self.confidence, (NUM_LANDMARKS,)))
 
     @property
     def size(self) -> float:

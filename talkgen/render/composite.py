@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from talkgen.render.bands import over_rows
-from talkgen.render.compiled import kernel
-from talkgen.render.raster import Fragments
+from talkgen.raster.bands import over_rows
+from talkgen.raster.compiled import kernel
+from talkgen.raster.fragments import Fragments
 
 
 @kernel

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from talkgen.raster.fragments import Fragments, interpolate, rasterize
 from talkgen.render.background import smoothstep
 from talkgen.render.composite import lay_over, sample_float
 from talkgen.render.lids import EyeLayers
-from talkgen.render.raster import Fragments, interpolate, rasterize
 from talkgen.types import MOTION_CHANNELS
 
 FULL_GAZE = 0.30

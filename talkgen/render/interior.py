@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from talkgen.raster.fragments import Fragments, interpolate, rasterize
 from talkgen.render.background import smoothstep
 from talkgen.render.composite import lay_over, sample_float
 from talkgen.render.inpaint import polygon_mask, push_pull
 from talkgen.render.mouth import TEETH_COLUMNS, MouthParts, teeth_row
-from talkgen.render.raster import Fragments, interpolate, rasterize
 from talkgen.render.rings import CHEEKS, INNER_LIPS, LIPS
 
 OPEN_GAP = 0.025

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from talkgen.face.fit import HeadFit
 from talkgen.face.head import HeadModel
 from talkgen.motion.retarget import Retargeter
+from talkgen.raster.fragments import Fragments, coverage, rasterize
 from talkgen.render.background import Relief
 from talkgen.render.composite import sample, source_map
 from talkgen.render.eyes import FULL_GAZE, Eye, blink_progress, channel, draw_eye
@@ -18,7 +19,6 @@ from talkgen.render.interior import Interior, draw_mouth
 from talkgen.render.jaw import rigid_movement
 from talkgen.render.lids import EyeLayers
 from talkgen.render.pose import limited, project, rotation_matrix
-from talkgen.render.raster import Fragments, coverage, rasterize
 from talkgen.render.rings import INNER_LIPS, LOWER_LID, UPPER_LID
 from talkgen.render.texture import toward_viewer
 from talkgen.types import ImageArray

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from talkgen.face.fit import HeadFit
 from talkgen.face.head import PARTS, HeadModel
 from talkgen.motion.retarget import Retargeter
+from talkgen.raster.fragments import interpolate
 from talkgen.render.background import Relief, build_relief, smoothstep
 from talkgen.render.eyes import Eye, channel
 from talkgen.render.interior import (
@@ -26,7 +27,6 @@ from talkgen.render.lips import sealing
 from talkgen.render.mouth import mouth_parts
 from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.pose import project, rotation_matrix
-from talkgen.render.raster import interpolate
 from talkgen.render.rings import (
     INNER_LIPS,
     LOWER_INNER,

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 
+from talkgen.raster.compiled import kernel
+from talkgen.raster.fragments import Fragments, rasterize
 from talkgen.render.background import smoothstep
-from talkgen.render.compiled import kernel
-from talkgen.render.raster import Fragments, rasterize
 from talkgen.render.rings import FACE_OVAL, INNER_LIPS
 
 EDGE_INSIDE = 0.05

@@ -12,7 +12,7 @@ import pytest
 from talkgen import hub
 from talkgen.errors import CheckpointError
 from talkgen.face.head import LEFT_CHANNELS, PARTS, RIGHT_CHANNELS, HeadModel
-from talkgen.render.raster import Fragments, rasterize
+from talkgen.raster.fragments import Fragments, rasterize
 from talkgen.types import MOTION_CHANNELS
 
 FLIP = np.array([-1, 1, 1], np.float32)

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from talkgen.raster.bands import over_rows
 from talkgen.render.background import build_relief, smoothstep
-from talkgen.render.bands import over_rows
 from talkgen.render.composite import lay_over
 from talkgen.render.inpaint import polygon_mask, push_pull
 from talkgen.render.lift import lifted_residual

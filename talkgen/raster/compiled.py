@@ -17,7 +17,7 @@ def kernel(function: Function) -> Function:
     numba keeps the code beside the source file, or in the user's cache folder where the package is
     not writable. Where neither is (a read-only container without a home), a temporary folder that
     `NUMBA_CACHE_DIR` names is used. Kernels are plain loops over a band of rows: threads come from
-    `talkgen.render.bands`, because numba's own thread layer aborts when two threads enter it.
+    `talkgen.raster.bands`, because numba's own thread layer aborts when two threads enter it.
     """
     import numba
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from talkgen.render.bands import over_rows
-from talkgen.render.compiled import kernel
+from talkgen.raster.bands import over_rows
+from talkgen.raster.compiled import kernel
 
 EMPTY = -1
 """Triangle id where nothing was drawn."""

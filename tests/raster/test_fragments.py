@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from talkgen.render.raster import (
+from talkgen.raster.fragments import (
     EMPTY,
     Fragments,
     interpolate,

@@ -1,0 +1,1 @@
+"""Labelled pictures that the engine makes itself."""
