@@ -1,7 +1,8 @@
 """Where checkpoints are found: given path, installed package, checkout, user cache, in this order.
 
 A checkpoint is a folder with `config.json`, its weights and a model card. `registry.json` beside
-the shipped ones names them with size, licence and the SHA-256 of each file. Nothing is downloaded.
+the shipped ones names them with size, licence and the SHA-256 of each file. Nothing is downloaded,
+except by `download`, for backends that the user names and whose weights come with no package.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import talkgen
-from talkgen.errors import CheckpointError
+from talkgen.errors import CheckpointError, MissingDependencyError, OutputError
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -75,6 +76,44 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file as hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def download(url: str, path: Path, digest: str, *, timeout_s: float = 20.0) -> Path:
+    """Return `path` after fetching `url` into it, whole and with the SHA-256 `digest`.
+
+    Raises MissingDependencyError, one line that says which file to put where, when that fails; then
+    nothing is left behind.
+    """
+    import http.client
+    import urllib.request
+
+    remedy = f"fetch {url} elsewhere and put it at {path}"
+    partial = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            urllib.request.urlopen(url, timeout=timeout_s) as stream,
+            partial.open("wb") as target,
+        ):
+            while block := stream.read(1 << 20):
+                target.write(block)
+    except (http.client.HTTPException, ValueError, OSError) as error:
+        partial.unlink(missing_ok=True)
+        reason = getattr(error, "reason", None) or error
+        raise MissingDependencyError(
+            f"{path.name} cannot be downloaded ({reason}); {remedy}"
+        ) from error
+    if (found := sha256(partial)) != digest:
+        partial.unlink()
+        raise MissingDependencyError(
+            f"{url} sent another {path.name} (SHA-256 {found[:12]}..., {digest[:12]}... is needed); "
+            f"{remedy}"
+        )
+    try:
+        os.replace(partial, path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error}); {remedy}") from error
+    return path
 
 
 def verify(name: str) -> list[str]:

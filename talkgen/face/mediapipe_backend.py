@@ -8,6 +8,7 @@ crop in which small faces are enlarged.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import weakref
@@ -22,7 +23,15 @@ from talkgen.errors import InputError, MissingDependencyError
 from talkgen.face.region import Region, box_of, cut, distinct, region_of, to_picture
 from talkgen.types import MOTION_CHANNELS, Face, FloatArray, ImageArray
 
+log = logging.getLogger(__name__)
+
 TASK_NAME = "face_landmarker.task"
+TASK_URL = (
+    "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/"
+    + TASK_NAME
+)
+TASK_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
+"""The task file (3.8 MB, Apache-2.0) as Google publishes it, version 1."""
 CROP_SIDE = 448
 """Pixels of the upright crop; the face fills half of it, about 140 px between the outer corners."""
 CROP_MARGIN = 2.0
@@ -33,7 +42,10 @@ FLIP_YZ = np.diag([1.0, -1.0, -1.0])
 
 
 def find_task(model_path: str | os.PathLike[str] | None = None) -> Path:
-    """Return the task file: the given one, `TALKGEN_DATA`/models, or the user's cache."""
+    """Return the task file: the given one, `TALKGEN_DATA`/models, or the user's cache.
+
+    Nothing is downloaded; `get_task` does that.
+    """
     if model_path is not None:
         if not Path(model_path).is_file():
             raise InputError(f"`model_path` is {os.fspath(model_path)!r}, no such file")
@@ -48,6 +60,17 @@ def find_task(model_path: str | os.PathLike[str] | None = None) -> Path:
         f"the mediapipe backend needs {TASK_NAME}; give its path as `model_path` or put it at "
         f"{places[-1]} (or use the embedded backend, which needs nothing)"
     )
+
+
+def get_task() -> Path:
+    """Return the task file as `find_task` does; where there is none, download it to the user's
+    cache. Offline: MissingDependencyError, one line that says where to put it."""
+    try:
+        return find_task()
+    except MissingDependencyError:
+        path = hub.user_cache() / "models" / TASK_NAME
+        log.warning("downloading %s (3.8 MB) to %s", TASK_URL, path)
+        return hub.download(TASK_URL, path, TASK_SHA256)
 
 
 def rotation_angles(matrix: FloatArray) -> FloatArray:
@@ -83,7 +106,7 @@ class MediaPipeBackend:
     def __init__(
         self, model_path: str | os.PathLike[str] | None = None, *, max_faces: int = 8
     ) -> None:
-        path = find_task(model_path)
+        given = None if model_path is None else find_task(model_path)
         os.environ.setdefault("GLOG_minloglevel", "2")
         try:
             with _quiet():
@@ -94,6 +117,7 @@ class MediaPipeBackend:
                 "the mediapipe backend needs the package mediapipe: "
                 'pip install "talkgen[mediapipe]" (or use the embedded backend)'
             ) from error
+        path = given or get_task()
         self._mp: Any = mp
         with _quiet():
             try:

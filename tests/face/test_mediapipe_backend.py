@@ -1,8 +1,12 @@
 """The MediaPipe backend, where its package and task file are."""
 
+import hashlib
 import os
+import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +15,9 @@ import skimage.data
 from scipy.spatial.transform import Rotation
 
 from talkgen.errors import InputError, MissingDependencyError
+from talkgen.face import mediapipe_backend
 from talkgen.face.analyzer import FaceAnalyzer
-from talkgen.face.mediapipe_backend import TASK_NAME, find_task, rotation_angles
+from talkgen.face.mediapipe_backend import TASK_NAME, find_task, get_task, rotation_angles
 
 DATA = Path(os.environ.get("TALKGEN_DATA", "../shared"))
 TASK = DATA / "models" / TASK_NAME
@@ -44,6 +49,57 @@ def test_missing_task_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     wanted.parent.mkdir()
     wanted.touch()
     assert find_task() == wanted
+
+
+def test_task_file_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = b"a task file"
+    served = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            served.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    monkeypatch.delenv("TALKGEN_DATA", raising=False)
+    monkeypatch.setenv("TALKGEN_CACHE", str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/{TASK_NAME}"
+        monkeypatch.setattr(mediapipe_backend, "TASK_URL", url)
+        with pytest.raises(MissingDependencyError, match="SHA-256") as caught:  # another file
+            get_task()
+        assert "\n" not in str(caught.value)
+        assert not list(tmp_path.rglob("*.*"))
+        digest = hashlib.sha256(content).hexdigest()
+        monkeypatch.setattr(mediapipe_backend, "TASK_SHA256", digest)
+        path = get_task()
+        assert path == tmp_path / "models" / TASK_NAME
+        assert path.read_bytes() == content
+        assert get_task() == path
+        assert served == [f"/{TASK_NAME}"] * 2
+        server.shutdown()
+
+
+def test_offline_says_where_to_put_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TALKGEN_DATA", raising=False)
+    monkeypatch.setenv("TALKGEN_CACHE", str(tmp_path))
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/{TASK_NAME}"
+    monkeypatch.setattr(mediapipe_backend, "TASK_URL", url)
+    with pytest.raises(MissingDependencyError) as caught:
+        get_task()
+    message = str(caught.value)
+    assert "\n" not in message
+    assert url in message
+    assert str(tmp_path / "models" / TASK_NAME) in message
 
 
 def test_not_a_task_file(analyzer: FaceAnalyzer, tmp_path: Path) -> None:
