@@ -106,7 +106,7 @@ def download(url: str, path: Path, digest: str, *, timeout_s: float = 20.0) -> P
     if (found := sha256(partial)) != digest:
         partial.unlink()
         raise MissingDependencyError(
-            f"{url} sent another {path.name} (SHA-256 {found[:12]}..., {digest[:12]}... is needed); "
+            f"{url} sent another {path.name} (SHA-256 {found[:12]}..., {digest[:12]}... is due); "
             f"{remedy}"
         )
     try:
