@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -151,6 +152,18 @@ class _Problem:
             prior[[i, j], [j, i]] += k
             prior[[i, j], [i, j]] += k
         self.weight_prior = prior
+        self.depth_weight = DEPTH_WEIGHT
+
+    def seen(self, trust: FloatArray | None, depth: bool) -> _Problem:
+        """Return the problem with landmarks that count less, or without depth."""
+        other = copy.copy(self)
+        if trust is not None:
+            if np.shape(trust) != self.weight.shape:
+                raise InputError(f"`trust` has shape {np.shape(trust)}, shape (478,) is needed")
+            other.weight = self.weight * np.clip(trust, 0, 1)
+            other.inner = self.inner & (np.asarray(trust) > 0)
+        other.depth_weight = DEPTH_WEIGHT if depth else 0.0
+        return other
 
 
 def _problem(head: HeadModel) -> _Problem:
@@ -180,13 +193,15 @@ def fit_face(
     identity: FloatArray | None = None,
     start: HeadFit | None = None,
     rounds: int | None = None,
-) -> HeadFit:
+    trust: FloatArray | None = None, depth: bool = True,
+) -> HeadFit:  # fmt: skip
     """Return the head that lies best on landmarks (478, 3) pixels of one face.
 
     identity : (S,) keeps these coefficients; start : a fit nearby, for instance the frame before
+    trust : (478,) in [0, 1], how much landmarks count; depth : False where theirs is not known
     Raises InputError for landmarks that are not finite or not a face.
     """
-    p = _problem(head)
+    p = _problem(head).seen(trust, depth)
     points = check_landmarks(landmarks)
     shape = np.zeros(head.num_identity)
     weights = np.zeros(len(MOTION_CHANNELS))
@@ -198,7 +213,7 @@ def fit_face(
         shape = np.concatenate([shape, np.zeros(head.num_identity - len(shape))])
     state = _State(np.eye(3), 1.0, np.zeros(2), shape, weights)
     state.rotation, state.scale, state.shift = align(
-        _model(p, state).T, points * [1, 1, 0.7], p.weight
+        _model(p, state).T, points * [1, 1, 0.7], p.weight, depth=depth
     )
     for _ in range(rounds or (6 if start is None else 3)):
         _step(p, state, points, free_identity)
@@ -237,7 +252,7 @@ def _normal(
     # a stray landmark counts less; points of one face err together, hence the half
     w = 0.5 * np.sqrt(p.weight) / POINT_NOISE
     w /= np.sqrt(1 + (error[0] ** 2 + error[1] ** 2) / (6 * POINT_NOISE) ** 2)
-    w3 = np.stack([w, w, w * DEPTH_WEIGHT]).astype(np.float32)
+    w3 = np.stack([w, w, w * p.depth_weight]).astype(np.float32)
     jac = np.zeros((3, n, 6 + k), np.float32)
     jac[1, :, 0], jac[2, :, 0] = -z, y  # about x, y, z of the camera
     jac[0, :, 1], jac[2, :, 1] = z, -x

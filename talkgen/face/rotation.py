@@ -41,11 +41,22 @@ def rotation_vector(v: NDArray[Any]) -> NDArray[np.float64]:
     return np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * (k @ k)
 
 
-def align(model: NDArray[Any], points: NDArray[Any], weight: NDArray[Any]) -> tuple[Any, ...]:
-    """Return rotation matrix, scale and translation (2,) that lay `model` (n, 3) on `points`."""
+def align(
+    model: NDArray[Any], points: NDArray[Any], weight: NDArray[Any], *, depth: bool = True
+) -> tuple[Any, ...]:
+    """Return rotation matrix, scale and translation (2,) that lay `model` (n, 3) on `points`.
+
+    depth : False where the third column of `points` (n, 3) is not known
+    """
     w = weight / weight.sum()
     a = model - w @ model
     b = points - w @ points
+    if not depth:
+        rows = np.linalg.solve((a * w[:, None]).T @ a, (a * w[:, None]).T @ b[:, :2]).T  # (2, 3)
+        u, s, v = np.linalg.svd(rows, full_matrices=False)
+        flat, scale = u @ v, float(s.mean())
+        rotation = np.concatenate([flat, np.cross(flat[0], flat[1])[None]])
+        return rotation, scale, (w @ points)[:2] - scale * (rotation @ (w @ model))[:2]
     u, s, v = np.linalg.svd((b * w[:, None]).T @ a)
     d = np.array([1, 1, np.sign(np.linalg.det(u @ v))])
     rotation = (u * d) @ v
