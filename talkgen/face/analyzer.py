@@ -13,8 +13,8 @@ from talkgen.errors import InputError
 from talkgen.face.region import Region, distinct, overlap, region_of
 from talkgen.types import Face, ImageArray
 
-BackendName = Literal["embedded", "mediapipe"]
-BACKENDS: tuple[BackendName, ...] = ("embedded", "mediapipe")
+BackendName = Literal["embedded", "mediapipe", "face-alignment"]
+BACKENDS: tuple[BackendName, ...] = ("embedded", "mediapipe", "face-alignment")
 
 SAME_FACE = 0.5
 """Boxes that overlap more than this belong to one face."""
@@ -88,8 +88,10 @@ class FaceAnalyzer:
     ) -> FaceAnalyzer:
         """Return an analyzer.
 
-        backend : "embedded" (shipped networks) or "mediapipe" (needs that package and a task file)
-        model_path : mediapipe: the task file; embedded: a folder that holds `detector/` and
+        backend : "embedded" (shipped networks), "mediapipe" (needs that package, and a task file
+            that it downloads once) or "face-alignment" (needs that package and its weights)
+        model_path : mediapipe: the task file; face-alignment: a weight file or the folder that
+            holds it; embedded: a folder that holds `detector/` and
             `landmarks/` instead of the shipped ones
         """
         if backend == "embedded":
@@ -100,6 +102,10 @@ class FaceAnalyzer:
             from talkgen.face.mediapipe_backend import MediaPipeBackend
 
             return cls(MediaPipeBackend(model_path), max_faces=max_faces)
+        if backend == "face-alignment":
+            from talkgen.face.face_alignment_backend import FaceAlignmentBackend
+
+            return cls(FaceAlignmentBackend.from_pretrained(model_path), max_faces=max_faces)
         raise InputError(f"`backend` is {backend!r}, choose one of {', '.join(BACKENDS)}")
 
     def analyze(self, image: ImageArray) -> list[Face]:
