@@ -1,0 +1,47 @@
+"""The front of an eyeball as a drawn disc: white, iris with fibres, limbus, pupil."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from talkgen.synthetic.shading import IRIS_EDGE
+from talkgen.types import FloatArray
+
+SIDE = 128
+
+IRISES = np.float32(
+    [[62, 40, 26], [82, 52, 30], [44, 28, 20], [110, 78, 44], [96, 100, 62], [84, 108, 120],
+     [104, 130, 152], [120, 134, 140], [70, 92, 116], [74, 92, 70]]
+)  # fmt: skip
+"""Iris colours from brown over hazel and green to blue and grey, RGB."""
+
+
+def eye_disc(rng: np.random.Generator) -> FloatArray:
+    """Return (128, 128, 3) float32, 0 to 255, an eyeball seen from the front."""
+    ys, xs = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    x, y = (xs + 0.5) / SIDE * 2 - 1, (ys + 0.5) / SIDE * 2 - 1
+    r, angle = np.hypot(x, y), np.arctan2(y, x)
+    white = np.float32([228, 221, 214]) * rng.uniform(0.80, 1.02)
+    white = white * np.float32([1.0, rng.uniform(0.95, 1.0), rng.uniform(0.92, 1.0)])
+    veins = cv2.GaussianBlur(rng.normal(0, 1, (SIDE, SIDE)).astype(np.float32), (0, 0), 2)
+    veins = np.clip(np.abs(veins) * -9 + 0.6, 0, 1) * np.clip((r - 0.55) * 2, 0, 1)
+    out = white * np.ones((SIDE, SIDE, 1), np.float32)
+    pink = np.float32([1.0, 0.80, 0.78])
+    redness = np.clip((np.abs(x) - 0.60) * 1.4, 0, 0.7)[..., None] * rng.uniform(0.3, 1.0)
+    out = out * (1 - redness) + out * pink * redness
+    out = out * (1 - 0.25 * veins[..., None] * np.float32([0.3, 1, 1]) * rng.uniform(0, 1))
+
+    first, second = IRISES[rng.integers(len(IRISES), size=2)]
+    color = first * rng.uniform(0.7, 1.3)
+    inner = 0.6 * color + 0.4 * second
+    fibres = rng.normal(0, 1, 180).astype(np.float32)
+    fibres = np.interp(angle, np.linspace(-np.pi, np.pi, 180), fibres)
+    p = r / IRIS_EDGE
+    iris = inner + (color - inner) * np.clip((p - 0.35) * 2.2, 0, 1)[..., None]
+    iris = iris * (1.0 + 0.13 * fibres[..., None])
+    iris = iris * (1.0 - 0.55 * np.clip((p - 0.80) / 0.2, 0, 1) ** 1.5)[..., None]
+    pupil = rng.uniform(0.26, 0.5)
+    iris = iris * np.clip((p - pupil) * 14 + 0.5, 0.06, 1)[..., None]
+    edge = np.clip((1.02 - p) * 9 + 0.5, 0, 1)[..., None]
+    return (out + (iris - out) * edge).astype(np.float32)
