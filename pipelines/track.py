@@ -134,7 +134,9 @@ class _Follower:
 
 
 def _distance(one: Face, other: Face) -> float:
-    """Return the distance of two faces' centres over the larger face's size."""
+    """Return the distance of two faces' centres over the larger face's size; 0 by the same id."""
+    if one.id is not None and one.id == other.id:
+        return 0.0
     centres = [(face.box[:2] + face.box[2:]) / 2 for face in (one, other)]
     return float(np.linalg.norm(centres[0] - centres[1]) / max(one.size, other.size, 1.0))
 

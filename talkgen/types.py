@@ -94,6 +94,7 @@ class Face:
     rotation : (3,) float32, radians, pitch yaw roll
     score : confidence in [0, 1]; falls on occlusion and in profile
     confidence : (478,) float32 in [0, 1], how sure each point is, where the backend knows
+    id : which face of a video it is, the same from frame to frame; None outside of tracking
     """
 
     landmarks: FloatArray
@@ -102,6 +103,7 @@ class Face:
     rotation: FloatArray
     score: float = 1.0
     confidence: FloatArray | None = None
+    id: int | None = None
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
