@@ -1,10 +1,12 @@
 """Train the embedded face detector.
 
-    python scripts/train_detector.py --faces FOLDER --state FILE.pt [--minutes 25]
+    python scripts/train_detector.py --faces FOLDER --state FILE.pt [--minutes 30]
     python scripts/train_detector.py --faces FOLDER --state FILE.pt --mine 3000
     python scripts/train_detector.py --state FILE.pt --out checkpoints/detector --export
 
-`--faces` is what `scripts/prepare_faces.py` wrote. Stopped on the way it goes on from its state.
+`--faces` is what `scripts/prepare_faces.py` wrote, `--rendered`, where given, what
+`scripts/render_heads.py` wrote: turned heads. Stopped on the way it goes on from its state;
+`--restart` begins a new schedule with the weights of the state.
 `--mine` writes what the detector mistakes for faces: train the landmark network after it.
 """
 
@@ -20,6 +22,8 @@ from pathlib import Path
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--faces", type=Path)
+    parser.add_argument("--rendered", type=Path, help="what scripts/render_heads.py wrote")
+    parser.add_argument("--restart", action="store_true", help="a new schedule from the state")
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--export", action="store_true", help="write the state as a checkpoint")
     parser.add_argument("--out", type=Path, default=Path("checkpoints/detector"))
@@ -57,8 +61,12 @@ def main() -> None:
         return
     recipe = training.PRESETS[args.preset]
     if args.minutes is not None:
-        recipe = dataclasses.replace(recipe, minutes=args.minutes)
-    training.fit(args.faces, args.state, recipe, seed=args.seed)
+        schedule = dataclasses.replace(recipe.schedule, minutes=args.minutes)
+        recipe = dataclasses.replace(recipe, schedule=schedule)
+    training.fit(
+        args.faces, args.state, recipe, rendered=args.rendered, seed=args.seed,
+        restart=args.restart,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ class DetectorConfig(Config):
     """Sizes of the network and of the pictures that it is shown.
 
     sides : longer sides of the pictures shown; a picture is never enlarged to reach the larger ones
+    share, most : a picture is shown at least at this share of its size, up to that longer side, so
+        that a face of 40 pixels keeps 16 in pictures to 6400 pixels
     threshold : least score of a face
     """
 
@@ -41,6 +43,8 @@ class DetectorConfig(Config):
     depths: tuple[int, ...] = (1, 2, 2, 2)
     joined: int = 48
     sides: tuple[int, ...] = (128, 256, 640)
+    share: float = 0.4
+    most: int = 2560
     threshold: float = 0.5
 
 
@@ -90,25 +94,29 @@ class FaceDetector(ModelMixin, nn.Module):
         The region is that of all landmarks (`talkgen.face.region.region_of`), read roughly.
         """
         regions: list[Region] = []
-        for shown, scale in _sizes(image, self.config.sides):
+        for shown, scale in shown_sizes(image, self.config):
             logits, shapes = self(as_input(shown[None]))
             regions += decode(logits[0], shapes[0], self.config.threshold, scale)
         return distinct_regions(regions)
 
 
-def _sizes(image: ImageArray, sides: tuple[int, ...]) -> Iterator[tuple[ImageArray, float]]:
-    """Yield the picture at each size on a canvas of multiples of 32, and its scale."""
+def shown_sizes(image: ImageArray, config: DetectorConfig) -> Iterator[tuple[ImageArray, float]]:
+    """Yield the picture at each size, largest first, on a canvas of multiples of 32, and its
+    scale."""
     longer = max(image.shape[:2])
-    shown = 0
-    for side in sides:
+    finest = max(config.sides[-1], min(round(config.share * longer), config.most))
+    targets: list[int] = []
+    for side in (*config.sides[:-1], finest):
         target = side if side <= 256 else min(side, longer)
-        if target <= 1.25 * shown:
-            continue
-        shown = target
+        if not targets or target > 1.25 * targets[-1]:
+            targets.append(target)
+    small = image
+    for target in reversed(targets):
         scale = target / longer
         size = [max(1, round(s * scale)) for s in image.shape[1::-1]]
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        small = cv2.resize(image, size, interpolation=how)
+        # What was shrunk already serves the smaller sizes: a large picture is read once.
+        how = cv2.INTER_AREA if size[0] < small.shape[1] else cv2.INTER_LINEAR
+        small = np.asarray(cv2.resize(small if scale < 1 else image, size, interpolation=how))
         canvas = np.full((-(-size[1] // 32) * 32, -(-size[0] // 32) * 32, 3), 127, np.uint8)
         canvas[: size[1], : size[0]] = small
         yield canvas, scale

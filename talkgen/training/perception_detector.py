@@ -1,16 +1,14 @@
-"""The fit loop of the face detector: what `scripts/train_detector.py` calls."""
+"""What the face detector learns from, and how: what `scripts/train_detector.py` calls."""
 
 from __future__ import annotations
 
-import logging
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from talkgen.face.detector import (
     KEYPOINTS,
@@ -22,35 +20,31 @@ from talkgen.face.detector import (
 )
 from talkgen.face.landmarks import as_input
 from talkgen.face.region import Region, cut
-from talkgen.training.perception_landmarks import blend
-from talkgen.training.perception_scenes import PictureSet, as_regions, faceless, scene
+from talkgen.training import loop
+from talkgen.training.perception_lures import faceless
+from talkgen.training.perception_scenes import PictureSet, as_regions, scene
 from talkgen.training.perception_views import disturb
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long (minutes of processor time) and how fast the detector learns.
+    """What the detector sees, and how long and how fast it learns.
 
+    batch, side : scenes of a step, and their pixels
     echo : steps that see the same scenes, mirrored every other time
     """
 
-    minutes: float = 25.0
-    steps: int = 1_000_000
     batch: int = 24
     side: int = 192
-    rate: float = 2e-3
-    decay: float = 0.01
-    warmup: float = 0.02
-    average: float = 0.997
-    save_every_s: float = 150.0
     echo: int = 2
+    schedule: loop.Schedule = field(
+        default_factory=lambda: loop.Schedule(minutes=30.0, decay=0.01, clip=5.0)
+    )
 
 
 PRESETS = {
     "cpu": Recipe(),
-    "tiny": Recipe(minutes=1.0, steps=3, batch=2, side=64, save_every_s=1e9),
+    "tiny": Recipe(batch=2, side=64, schedule=loop.Schedule(steps=3, save_every_s=1e9)),
 }
 
 
@@ -125,63 +119,37 @@ def mirrored(images: Any, faces: Any, ignored: Any) -> tuple[Any, Any, Any]:
     return np.ascontiguousarray(images[:, :, ::-1]), turned, beside
 
 
-def fit(folder: Path, state_path: Path, recipe: Recipe, *, seed: int = 0,
-        config: DetectorConfig | None = None) -> FaceDetector:  # fmt: skip
-    """Return a trained detector; continue where `state_path` left off."""
+def fit(
+    folder: Path, state_path: Path, recipe: Recipe, *, rendered: Path | None = None, seed: int = 0,
+    restart: bool = False, config: DetectorConfig | None = None,
+) -> FaceDetector:  # fmt: skip
+    """Return a trained detector; continue where `state_path` left off.
+
+    folder : what `scripts/prepare_faces.py` wrote; rendered : shards of `scripts/render_heads.py`
+    restart : take the weights of the state as the start of a schedule of its own
+    """
     torch.manual_seed(seed)
     net = FaceDetector(config).to(memory_format=torch.channels_last)
-    pictures = PictureSet(folder)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
-    average = {k: v.clone() for k, v in net.state_dict().items()}
-    step, elapsed = 0, 0.0
-    if state_path.exists():
-        state = torch.load(state_path, weights_only=False)
-        net.load_state_dict(state["module"])
-        optimizer.load_state_dict(state["optimizer"])
-        average, step, elapsed = state["average"], state["step"], state["elapsed"]
-        log.info("continuing at step %d, %.1f min", step, elapsed / 60)
-    rng = np.random.default_rng(seed + step)
-    started, saved = time.process_time() - elapsed, time.monotonic()
-    running: list[float] = []
-    begun = step
-    images: Any = ()
-    faces: Any = ()
-    ignored: Any = ()
-    while True:
-        elapsed = time.process_time() - started
-        progress = max(elapsed / (60 * recipe.minutes), step / recipe.steps)
-        if progress >= 1 or time.monotonic() - saved > recipe.save_every_s:
-            saved = time.monotonic()
-            state_path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(
-                {"module": net.state_dict(), "optimizer": optimizer.state_dict(),
-                 "average": average, "step": step, "elapsed": elapsed},
-                state_path.with_suffix(".part"),
-            )  # fmt: skip
-            state_path.with_suffix(".part").replace(state_path)
-            log.info("step %d %.0f%% loss %.3f held %s", step, 100 * progress,
-                     float(np.mean(running[-100:] or [0])),
-                     evaluate(averaged(net.config, average), folder, recipe.side, 48))  # fmt: skip
-        if progress >= 1:
-            return averaged(net.config, average)
-        rate = recipe.rate * min(1.0, (progress + 1e-4) / recipe.warmup)
-        for group in optimizer.param_groups:
-            group["lr"] = rate * (0.5 * (1 + np.cos(np.pi * progress)) * 0.99 + 0.01)
-        if step % recipe.echo == 0 or step == begun:
-            images, faces, ignored = scenes(pictures, recipe.batch, recipe.side, rng)
+    pictures = PictureSet(folder, rendered=rendered)
+    last: list[Any] = []
+
+    def loss(moment: loop.Moment) -> Tensor:
+        if moment.step % recipe.echo == 0 or not last:
+            last[:] = scenes(pictures, recipe.batch, recipe.side, moment.rng)
         else:
-            images, faces, ignored = mirrored(images, faces, ignored)
-        net.train()
+            last[:] = mirrored(*last)
         with torch.autocast("cpu", torch.bfloat16):
-            logits, shapes = net(as_input(images))
-        loss = loss_of(logits.float(), shapes.float(), targets(faces, ignored, recipe.side))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimizer.step()
-        step += 1
-        running.append(float(loss.detach()))
-        blend(average, net, min(recipe.average, step / (step + 10)))
+            logits, shapes = net(as_input(last[0]))
+        return loss_of(logits.float(), shapes.float(), targets(last[1], last[2], recipe.side))
+
+    def report(weights: loop.Weights) -> dict[str, float]:
+        return evaluate(averaged(net.config, weights), folder, recipe.side, 48)
+
+    weights = loop.fit(
+        net, loss, recipe.schedule, state_path, seed=seed, name="detector", report=report,
+        restart=restart,
+    )  # fmt: skip
+    return averaged(net.config, weights)
 
 
 def mine(net: FaceDetector, folder: Path, count: int, *, seed: int = 0) -> int:
@@ -193,7 +161,7 @@ def mine(net: FaceDetector, folder: Path, count: int, *, seed: int = 0) -> int:
     rng = np.random.default_rng(seed)
     crops = []
     for _ in range(count):
-        background = disturb(np.ascontiguousarray(faceless(pictures, 256, rng)), rng)
+        background = disturb(np.ascontiguousarray(faceless(*pictures.draw(rng), 256, rng)), rng)
         with torch.inference_mode():
             logits, shapes = net(as_input(background[None]))
         found = decode(logits[0], shapes[0], 0.3, 1.0)

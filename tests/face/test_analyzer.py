@@ -100,7 +100,7 @@ def test_several_faces_largest_first(analyzer: FaceAnalyzer, astronaut: np.ndarr
 
 def test_odd_arrays(analyzer: FaceAnalyzer, astronaut: np.ndarray, face: Face) -> None:
     with pytest.raises(InputError, match="uint8"):
-        analyzer.analyze(astronaut.astype(np.float32) / 255)
+        analyzer.analyze(astronaut.astype(np.int32))
     with pytest.raises(InputError, match="shape"):
         analyzer.analyze(np.zeros((4, 4, 5), np.uint8))
     with pytest.raises(InputError, match="pixels"):
