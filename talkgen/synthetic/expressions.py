@@ -98,6 +98,9 @@ def random_expression(rng: np.random.Generator) -> FloatArray:
             weights[active] = rng.beta(1.1, 2.2, int(active.sum()))
         else:  # at rest
             weights[:] = 0.1 * rng.beta(0.6, 3.0, len(weights))
+    if rng.random() < 0.2:
+        extra = UNREPORTED[int(rng.integers(len(UNREPORTED)))]
+        weights = np.maximum(weights, spread({extra: 1.0}) * np.float32(rng.uniform(0.3, 1.0)))
     return _possible(_uneven(weights, rng), rng)
 
 

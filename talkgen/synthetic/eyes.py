@@ -32,7 +32,7 @@ def eye_disc(rng: np.random.Generator) -> FloatArray:
     out = out * (1 - redness) + out * pink * redness
     out = out * (1 - 0.25 * veins[..., None] * np.float32([0.3, 1, 1]) * rng.uniform(0, 1))
 
-    first, second = IRISES[rng.integers(len(IRISES), size=2)]
+    first, second = IRISES[(len(IRISES) * rng.random(2) ** 1.6).astype(int)]  # mostly brown
     color = first * rng.uniform(0.7, 1.3)
     inner = 0.6 * color + 0.4 * second
     fibres = rng.normal(0, 1, 180).astype(np.float32)

@@ -19,6 +19,7 @@ from talkgen.synthetic.backgrounds import BackgroundBank
 from talkgen.synthetic.bodies import Body
 from talkgen.synthetic.eyes import eye_disc
 from talkgen.synthetic.hair import HairShell, strand_texture
+from talkgen.synthetic.lids import EyeLids
 from talkgen.synthetic.light import lit_share, open_sky, random_lights
 from talkgen.synthetic.plain import plain_skins
 from talkgen.synthetic.scene import Camera, HeadPerson
@@ -37,6 +38,7 @@ from talkgen.synthetic.shading import (
     vertex_normals,
 )  # fmt: skip
 from talkgen.synthetic.skins import SkinBank
+from talkgen.synthetic.torso import half_width
 from talkgen.synthetic.unwrap import Unwrap
 from talkgen.types import FloatArray, ImageArray
 
@@ -49,6 +51,10 @@ SAMPLES = 2
 HIDDEN_CM = 0.45
 """A landmark that lies this far behind what is drawn is not seen."""
 
+HIDDEN_IRIS_CM = 0.12
+"""The same for irises, which lie right under their lids."""
+
+FIRST_IRIS = 468
 SCALP_SHARE = 0.85
 
 
@@ -108,15 +114,15 @@ class HeadStudio:
         self.shell = HairShell(head)
         self._welded = head.weld[head.faces].astype(np.int32)
         x, y, _ = np.moveaxis(head.vertices[head.faces].mean(axis=1), 1, 0)
-        self._kept = ~((np.abs(x) > 8.0) & (y > 8.5)) & (y < 19)  # shoulders are clothed
+        self._kept = ~((np.abs(x) > half_width(y) - 0.3) & (y > 9.0)) & (y < 19)  # clothed
         normals = vertex_normals(head.vertices, self._welded)[head.weld]
         sky = open_sky(head.vertices, normals, head.faces)
         self._open = (0.35 + 0.65 * np.clip(sky * 1.15, 0, 1) ** 0.7).astype(np.float32)
         self._part_map = self._parts_of_skin()
         self._eyes = [np.unique(head.faces[head.part == PARTS.index(f"eyeball_{s}")])
                       for s in ("left", "right")]  # fmt: skip
+        self._lids = EyeLids(head)
         self._mouth = np.unique(head.faces[head.part >= PARTS.index("teeth_upper")])
-        self._skin = np.unique(self.unwrap.faces)
 
     @classmethod
     def from_data(
@@ -180,8 +186,8 @@ class HeadStudio:
         side: int, rng: np.random.Generator,
     ) -> RenderedHead:  # fmt: skip
         head = self.head
-        neutral = head.neutral(person.identity)
-        shape = head.deform(neutral, weights)
+        neutral = self._lids.fitted(head.neutral(person.identity))
+        shape = self._lids.shut(neutral, head.deform(neutral, weights), weights)
         body = Body(rotation, rng)
         turned = body.pose(shape)
         torso, torso_faces, torso_places = body.torso()
@@ -346,7 +352,8 @@ class HeadStudio:
             for dx in (-1, 0, 1):
                 front = np.maximum(front, fragments.depth[y + dy, x + dx])
         unit = camera.scale * SAMPLES
-        seen = inside & (depth <= front + HIDDEN_CM * unit)
+        allowed = np.where(np.arange(len(depth)) < FIRST_IRIS, HIDDEN_CM, HIDDEN_IRIS_CM)
+        seen = inside & (depth <= front + allowed * unit)
         normals = vertex_normals(turned, self._welded)[self.head.weld]
         corners = normals[self.head.landmark_faces]
         toward = np.einsum("nk,nkd->nd", self.head.landmark_bary, corners)[:, 2]
@@ -376,6 +383,8 @@ def _developed(image: FloatArray, rng: np.random.Generator) -> ImageArray:
     image = image * gain
     contrast = np.float32(np.exp(rng.normal(0, 0.1)))
     image = 118 + (image - 118) * contrast
+    # Film and sensors roll off instead of clipping.
+    image = np.where(image > 195, 195 + 60 * np.tanh((image - 195) / 60), image)
     if rng.random() < 0.4:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.9))
     grain = np.float32(abs(rng.normal(0, 2.5)) + 0.5)

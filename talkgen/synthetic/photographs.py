@@ -128,5 +128,5 @@ def foreground(photo: Photograph) -> Any:
     touching = np.unique(np.concatenate([pieces[0], pieces[: height // 2, 0],
                                          pieces[: height // 2, -1]]))  # fmt: skip
     background = np.isin(pieces, touching[touching > 0]) & (near > 0)
-    solid = cv2.erode((~background).astype(np.uint8), np.ones((5, 5), np.uint8))
+    solid = cv2.erode((~background).astype(np.uint8), np.ones((11, 11), np.uint8))
     return solid.astype(np.float32)

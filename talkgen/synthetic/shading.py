@@ -153,7 +153,12 @@ def _shade(  # type: ignore[no-untyped-def] # noqa: PLR0912, PLR0915
                 else:
                     for k in range(3):
                         color[k] = colors[kind, k]
-                parts[y, x] = 7 if d < 0.0 and s * s + t * t < 0.206 else 6
+                if d < 0.0 and s * s + t * t < 0.206:
+                    parts[y, x] = 7
+                    # The cornea bulges, which is why eyes glint.
+                    nx, ny = nx + np.float32(0.45) * s, ny + np.float32(0.45) * t
+                else:
+                    parts[y, x] = 6
                 wrap = np.float32(0.4)
             elif kind == 10:
                 pattern, pitch = int(cloth[0]), cloth[1]

@@ -57,8 +57,12 @@ def write_shards(studio: HeadStudio, folder: Path, count: int, *, first_seed: in
 
 
 def _save(stem: Path, heads: list[RenderedHead], first: int) -> None:
-    np.save(f"{stem}_images.npy", np.stack([h.image for h in heads]))
-    np.save(f"{stem}_parts.npy", np.stack([h.parts for h in heads]))
+    for field in ("image", "parts"):
+        path = Path(f"{stem}_{field.removesuffix('s')}s.npy")
+        # A reader may have the old file mapped: a new one takes its place.
+        part = path.with_suffix(".part.npy")
+        np.save(part, np.stack([getattr(h, field) for h in heads]))
+        part.replace(path)
     rows: dict[str, Any] = {f: np.array([getattr(h, f) for h in heads]) for f in FIELDS}
     rows["index"] = np.arange(first, first + len(heads))
     part = Path(f"{stem}_labels.part.npz")

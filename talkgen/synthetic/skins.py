@@ -22,7 +22,7 @@ from talkgen.types import FloatArray, ImageArray
 
 log = logging.getLogger(__name__)
 
-BANK_VERSION = 7
+BANK_VERSION = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ def skin_of(photo: Photograph, head: HeadModel, unwrap: Unwrap) -> Skin:
     facing = facing_sign(points, unwrap.faces)
     toward = toward_viewer(points, unwrap.faces, head.weld, facing)
     seen, _, _ = seen_vertices(points, unwrap.faces, facing, 0.3 * fit.scale)
-    trust = smoothstep(0.2, 0.55, toward) * (seen | seen[head.weld])
+    trust = smoothstep(0.25, 0.6, toward) * (seen | seen[head.weld])
     trust = trust * outside_mouth(points, photo.landmarks[:, :2].astype(np.float32), iod)
     if not photo.plain:
         # Around the face of a portrait with any background only what is surely skin counts.

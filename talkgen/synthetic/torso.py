@@ -15,6 +15,11 @@ _MIDDLE = np.array([0.8, 0.6, 0.2, 0.4, 0.8, 1.2, 1.5, 1.5])
 """Half width, half depth and middle depth of the body at heights below the ears, cm."""
 
 
+def half_width(height: np.ndarray) -> np.ndarray:
+    """Return the half width in cm of the clothed body at heights below the ears."""
+    return np.interp(height, _HEIGHT, _WIDTH)
+
+
 def loft(
     neckline: float, plunge: float, build: float
 ) -> tuple[FloatArray, np.ndarray, FloatArray]:
