@@ -88,15 +88,18 @@ class FaceDetector(ModelMixin, nn.Module):
         return self.score(grid)[:, 0], self.shape(grid)
 
     @torch.inference_mode()
-    def find(self, image: ImageArray) -> list[Region]:
+    def find(self, image: ImageArray, threshold: float | None = None) -> list[Region]:
         """Return the regions of the faces of an (H, W, 3) uint8 RGB picture, best first.
+
+        threshold : least score of a face; None: that of the config
 
         The region is that of all landmarks (`talkgen.face.region.region_of`), read roughly.
         """
         regions: list[Region] = []
+        least = self.config.threshold if threshold is None else threshold
         for shown, scale in shown_sizes(image, self.config):
             logits, shapes = self(as_input(shown[None]))
-            regions += decode(logits[0], shapes[0], self.config.threshold, scale)
+            regions += decode(logits[0], shapes[0], least, scale)
         return distinct_regions(regions)
 
 

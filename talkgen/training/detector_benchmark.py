@@ -7,6 +7,7 @@ out. The same seed gives the same pictures. Nothing here trains anything.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from talkgen.face.analyzer import FaceAnalyzer
+from talkgen.face.analyzer import LEAST_SCORE, FaceAnalyzer
 from talkgen.face.region import Region, box_of, region_of
 from talkgen.training.perception_evaluate import NOT_HUMAN, clip_frames, load
 from talkgen.training.perception_prepare import held_out
@@ -232,30 +233,111 @@ def matched(wanted: Sequence[FloatArray], found: Sequence[FloatArray], scores: S
     return hit, sorted(left)
 
 
-def curve(scores: Sequence[float], right: Sequence[bool], total: int) -> list[dict[str, float]]:
-    """Return points of the precision-recall curve: threshold, recall, precision."""
-    order = np.argsort(-np.asarray(scores))
-    hits = np.cumsum(np.asarray(right, bool)[order])
-    count = np.arange(1, len(order) + 1)
-    points = []
-    for threshold in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
-        taken = int((np.asarray(scores) >= threshold).sum())
-        if taken:
-            points.append({
-                "threshold": threshold,
-                "recall": round(float(hits[taken - 1] / max(total, 1)), 4),
-                "precision": round(float(hits[taken - 1] / count[taken - 1]), 4),
-            })  # fmt: skip
-    return points
+@dataclass
+class Tally:
+    """Hits and misses over many pictures: what a precision-recall curve is drawn from."""
+
+    scores: list[float] = field(default_factory=list)
+    right: list[bool] = field(default_factory=list)
+    missed: list[tuple[Region, str]] = field(default_factory=list)
+    total: int = 0
+
+    def add(
+        self, picture: Composed, wanted: Sequence[FloatArray], boxes: Sequence[FloatArray],
+        scores: Sequence[float],
+    ) -> None:  # fmt: skip
+        """Count what was found in a picture. wanted, boxes : x0 y0 x1 y1"""
+        hit, left = matched(wanted, boxes, scores)
+        self.scores += [float(s) for s in scores]
+        self.right += [h >= 0 for h in hit]
+        self.total += len(wanted)
+        self.missed += [(picture.regions[i], picture.names[i]) for i in left]
+
+    def at(self, threshold: float) -> dict[str, float]:
+        """Return recall and precision of what scores at least so much."""
+        taken = np.asarray(self.scores) >= threshold
+        hits = int((taken & np.asarray(self.right, bool)).sum())
+        return {
+            "threshold": threshold,
+            "recall": round(hits / max(self.total, 1), 4),
+            "precision": round(hits / max(int(taken.sum()), 1), 4),
+            "false": int(taken.sum()) - hits,
+        }
+
+    def recall_at(self, precision: float = 0.99) -> dict[str, float]:
+        """Return the highest recall at a precision of at least that, and where it lies."""
+        order = np.argsort(-np.asarray(self.scores), kind="stable")
+        hits = np.cumsum(np.asarray(self.right, bool)[order])
+        good = np.flatnonzero(hits / np.arange(1, len(order) + 1) >= precision)
+        if not len(good):
+            return {"threshold": 1.0, "recall": 0.0}
+        last = good[-1]
+        return {
+            "threshold": round(float(np.asarray(self.scores)[order[last]]), 4),
+            "recall": round(float(hits[last] / max(self.total, 1)), 4),
+        }
+
+    def table(self, threshold: float) -> dict[str, Any]:
+        """Return the figures: at the threshold in use, at 99 % precision, and the curve."""
+        points = sorted({threshold, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9})
+        return {
+            "faces": self.total,
+            "in_use": self.at(threshold),
+            "at_precision_0.99": self.recall_at(0.99),
+            "curve": [self.at(p) for p in points if p >= min(self.scores, default=1.0)],
+        }
 
 
-def recall_at(
-    scores: Sequence[float], right: Sequence[bool], total: int, precision: float = 0.99
-) -> tuple[float, float]:
-    """Return the highest recall at a precision of at least that, and its threshold."""
-    order = np.argsort(-np.asarray(scores))
-    hits = np.cumsum(np.asarray(right, bool)[order])
-    good = np.flatnonzero(hits / np.arange(1, len(order) + 1) >= precision)
-    if not len(good):
-        return 0.0, 1.0
-    return float(hits[good[-1]] / max(total, 1)), float(np.asarray(scores)[order[good[-1]]])
+def square(region: Region) -> FloatArray:
+    """Return the box of a region, its turn left out."""
+    half = region.size / 2
+    return np.array([region.x - half, region.y - half, region.x + half, region.y + half])
+
+
+def measure(
+    found: Sources, analyzer: FaceAnalyzer, count: int, *, seed: int = 0, lowest: float = 0.05
+) -> dict[str, Any]:
+    """Return the figures of the embedded detector alone, and of the analyzer (what users get).
+
+    The detector's squares are compared with those about the landmarks, the analyzer's boxes with
+    those of the landmarks; a hit overlaps by an IoU of 0.5.
+    """
+    detector = analyzer.backend.detector  # type: ignore[attr-defined]
+    alone, whole = Tally(), Tally()
+    for picture in composed(found, count, seed=seed):
+        regions = detector.find(picture.image, lowest)
+        alone.add(picture, [square(r) for r in picture.regions], [square(r) for r in regions],
+                  [r.score for r in regions])  # fmt: skip
+        faces = analyzer.analyze(picture.image)
+        whole.add(picture, list(picture.boxes), [f.box for f in faces], [f.score for f in faces])
+    return {
+        "pictures": count,
+        "detector": alone.table(detector.config.threshold),
+        "analyzer": whole.table(LEAST_SCORE)
+        | {"missed": [f"{name}, {r.size:.0f} px, {np.degrees(r.roll):.0f} deg"
+                      for r, name in whole.missed]},
+    }  # fmt: skip
+
+
+def beasts(analyzer: FaceAnalyzer, data: Path) -> dict[str, list[float]]:
+    """Return the scores of the faces found in the portraits of animals, toys and a statue."""
+    folder = data / "faces" / "portraits"
+    return {
+        name: [round(face.score, 3) for face in analyzer.analyze(load(folder / name))]
+        for name in sorted(NOT_HUMAN)
+    }
+
+
+def speed(analyzer: FaceAnalyzer, sides: Sequence[int] = (512, 1280), repeat: int = 5) -> Any:
+    """Return the processor time in ms of the detector on square pictures, the quickest of some."""
+    detector = analyzer.backend.detector  # type: ignore[attr-defined]
+    out = {}
+    for side in sides:
+        image = np.full((side, side, 3), 120, np.uint8)
+        spent = []
+        for _ in range(repeat):
+            started = time.process_time()
+            detector.find(image)
+            spent.append(time.process_time() - started)
+        out[str(side)] = round(1000 * min(spent), 1)
+    return out
