@@ -6,10 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from talkgen.face.rotation import rotation_matrix
 from talkgen.synthetic.expressions import random_expression, with_eyes
 from talkgen.synthetic.hair import HairStyle, random_style
 from talkgen.synthetic.skins import Skin
 from talkgen.types import FloatArray
+
+FACE_CM = 7.5
+"""From the head's origin, between the ears, forwards to the middle of the face."""
+
+FACE_HEIGHT_CM = 17.0
+"""From the forehead to the chin."""
 
 MOST_YAW, MOST_PITCH, MOST_ROLL = np.radians([90.0, 35.0, 45.0])
 
@@ -34,18 +41,24 @@ class HeadPerson:
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """scale : pixels a cm at the head's origin; center : (2,) share of the picture's side where
-    that lies; distance : cm from the lens, to which the optical axis points"""
+    """Where the head is seen from.
+
+    scale : pixels a cm at the depth of the head's origin; distance : cm from the lens to there
+    axis : (2,) cm in the camera's axes from the head's origin to where the lens points, the middle
+        of the face, so that a rotation is what it looks like
+    center : (2,) share of the picture's side where that is seen
+    """
 
     scale: float
     center: FloatArray
     distance: float
+    axis: FloatArray
 
     def project(self, points: FloatArray, side: int) -> FloatArray:
         """Return (N, 3) pixels and depth in pixels of points (N, 3), cm, camera axes."""
         nearer = (self.distance / (self.distance + points[:, 2:])).astype(np.float32)
         out = points * np.float32(self.scale)
-        out[:, :2] = out[:, :2] * nearer + self.center * side - 0.5
+        out[:, :2] = (out[:, :2] - self.axis * self.scale) * nearer + self.center * side - 0.5
         return np.asarray(out, np.float32)
 
 
@@ -100,17 +113,16 @@ def random_face(rng: np.random.Generator) -> FloatArray:
     return with_eyes(random_expression(rng), rng)
 
 
+def face_axis(rotation: FloatArray) -> FloatArray:
+    """Return (2,) cm from the head's origin to the middle of the face, across the camera's axes."""
+    return rotation_matrix(rotation)[:2, 2] * np.float32(-FACE_CM)
+
+
 def random_camera(rng: np.random.Generator, side: int, rotation: FloatArray) -> Camera:
     """Return a camera in which the face fills 40 to 68 percent of the picture's height."""
-    tall = 17.0  # cm from forehead to chin
-    scale = rng.uniform(0.40, 0.68) * side / tall
-    distance = float(np.exp(rng.uniform(np.log(38), np.log(260))))
-    # The face's middle in the camera's axes, about the ears, is what the frame is laid about.
-    pitch, yaw, roll = rotation
-    ahead = 7.0
-    x = -ahead * np.sin(yaw)
-    y = ahead * np.sin(pitch) * np.cos(yaw)
-    x, y = np.cos(roll) * x - np.sin(roll) * y, np.sin(roll) * x + np.cos(roll) * y
-    shift = np.array([x, y]) * scale / side
-    center = 0.5 - shift + rng.normal(0, 0.035, 2)
-    return Camera(float(scale), center.astype(np.float32), distance)
+    scale = rng.uniform(0.40, 0.68) * side / FACE_HEIGHT_CM
+    distance = float(np.exp(rng.uniform(np.log(40), np.log(260))))
+    center = 0.5 + rng.normal(0, 0.035, 2)
+    # The head's back counts too: a profile is laid about the ear rather than the cheek.
+    center = center.astype(np.float32) + 0.25 * face_axis(rotation) * np.float32(scale / side)
+    return Camera(float(scale), center, distance, face_axis(rotation))

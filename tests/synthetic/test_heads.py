@@ -23,7 +23,7 @@ def show(studio, values=None, rotation=(0, 0, 0), person=4, gaze=None):
     weights = spread(values or {})
     if gaze is not None:
         weights = set_gaze(weights, np.array([gaze, gaze]))
-    camera = Camera(0.6 * SIDE / 17, np.array([0.5, 0.55], np.float32), 120.0)
+    camera = Camera(0.6 * SIDE / 17, np.array([0.5, 0.55], np.float32), 120.0, np.zeros(2))
     return studio.draw(
         np.random.default_rng(0), person=person, weights=weights, rotation=np.array(rotation),
         camera=camera,
