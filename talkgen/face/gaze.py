@@ -50,7 +50,7 @@ OWN_SHARE = 0.4
 """Share of its difference from the other that an eye keeps: most of the difference is error."""
 
 SEEN_IRIS = (0.05, 0.3)
-"""One minus the offset of the iris over the radius: near the rim of the ball the angle is unsure."""
+"""One minus the offset of the iris over the radius: near the rim the angle is unsure."""
 
 OUTWARD = 0.21
 """Radians that an eye socket faces outwards."""
@@ -93,8 +93,9 @@ def gaze_of(face: Face) -> Gaze:
     eyes = together + OWN_SHARE * trust[:, None] * (eyes - together)
     mean = share @ np.stack([forward(pitch, yaw) for pitch, yaw in eyes])
     direction = rotation_matrix(face.rotation) @ mean
+    direction /= np.linalg.norm(direction)
     sure = float(trust.max() * np.clip(face.score, 0.0, 1.0))
-    return Gaze(eyes.astype(np.float32), (direction / np.linalg.norm(direction)).astype(np.float32), sure)
+    return Gaze(eyes.astype(np.float32), direction.astype(np.float32), sure)
 
 
 def eye_features(landmarks: FloatArray, rotation: FloatArray) -> tuple[Any, Any]:

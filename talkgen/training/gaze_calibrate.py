@@ -150,7 +150,8 @@ def measure(heads: RenderedSet, data: Path) -> dict[str, Any]:
     """
     count = range(len(heads))
     out: dict[str, Any] = {
-        "date": datetime.date.today().isoformat(), "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "heads": len(heads),
         "unit": "degrees, mean absolute error; of confident readings only",
         "exact landmarks": errors(

@@ -77,7 +77,8 @@ def test_turning_and_moving_the_picture_changes_nothing(studio):
     cos, sin = np.cos(0.5), np.sin(0.5)
     points = head.landmarks.copy()
     points[:, :2] = points[:, :2] @ np.array([[cos, sin], [-sin, cos]]) + [30, -20]
-    rolled = gaze_of(Face(points * 2, np.zeros(4), np.zeros(52), head.rotation + [0, 0, 0.5]))
+    roll = np.array([0, 0, 0.5])
+    rolled = gaze_of(Face(points * 2, np.zeros(4), np.zeros(52), head.rotation + roll))
     assert rolled.eyes == pytest.approx(gaze.eyes, abs=0.01)
 
 
