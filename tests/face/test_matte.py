@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from talkgen import hub
-from talkgen.face.analyzer import FaceAnalyzer
 from talkgen.face.guided import apply_field, guided_fields, with_ones
 from talkgen.face.matte import MATTE_PARTS, HeadMatte, MatteConfig, MatteNet, enlarge
 from talkgen.face.region import box_of, crop_matrix, region_of
@@ -18,13 +17,14 @@ from talkgen.io.image import read_image
 from talkgen.types import Face
 
 PORTRAIT = Path(__file__).resolve().parents[2] / "examples" / "portrait.jpg"
+ITS_FACE = Path(__file__).resolve().parents[1] / "render" / "astronaut_face.npz"
 TINY = MatteConfig(side=64, stem=4, widths=(4, 6, 6, 8), depths=(1, 1, 1, 1), joined=(4, 4, 4, 4))
 
 
 @pytest.fixture(scope="module")
 def portrait() -> tuple[np.ndarray, Face]:
-    image = read_image(PORTRAIT)
-    return image, FaceAnalyzer.from_pretrained().analyze(image)[0]
+    with np.load(ITS_FACE) as read:
+        return read_image(PORTRAIT), Face(**read)
 
 
 def test_save_load_equal_and_deterministic(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from talkgen.errors import InputError
-from talkgen.face.analyzer import FaceAnalyzer
 from talkgen.face.parsing import FACE_PARTS, FaceMasks, FaceParser, filled, matted
 from talkgen.face.points import LIPS, LIPS_INNER
 from talkgen.io.image import read_image
 from talkgen.types import Face, Portrait
 
 PORTRAIT = Path(__file__).resolve().parents[2] / "examples" / "portrait.jpg"
+ITS_FACE = Path(__file__).resolve().parents[1] / "render" / "astronaut_face.npz"
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,9 @@ def image() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def face(image: np.ndarray) -> Face:
-    return dataclasses.replace(FaceAnalyzer.from_pretrained().analyze(image)[0], confidence=None)
+def face() -> Face:
+    with np.load(ITS_FACE) as read:
+        return Face(**read)
 
 
 @pytest.fixture(scope="module")
