@@ -55,6 +55,11 @@ HIDDEN_IRIS_CM = 0.12
 """The same for irises, which lie right under their lids."""
 
 FIRST_IRIS = 468
+INNER_CORNERS = (133, 362)
+CARUNCLE_CM = 0.45
+CARUNCLE = np.float32([0.82, 0.52, 0.48])
+"""Reach and tint of the flesh in the inner corners of the eyes."""
+
 SCALP_SHARE = 0.85
 
 
@@ -218,13 +223,13 @@ class HeadStudio:
         normal_map = np.zeros((fine, fine, 3), np.float32)
         shade(fragments, faces, values, material, self._paint(person, rng), lights, color, parts,
               normal_map, self.threads)  # fmt: skip
-        self._lid_shadow(color, parts, camera.scale * SAMPLES)
+        landmarks = camera.project(body.pose(head.landmarks(shape), fixed=True), side)
+        self._eye_depth(color, parts, landmarks, camera.scale * SAMPLES)
         hair_depth = self._hair(person, shape - head.vertices, body, camera, lights, side,
                                 fragments.depth, color, parts)  # fmt: skip
 
         image = cv2.resize(color, (side, side), interpolation=cv2.INTER_AREA)
         image = _developed(image, rng)
-        landmarks = camera.project(body.pose(head.landmarks(shape), fixed=True), side)
         visible = self._visible(landmarks, turned, fragments, hair_depth, camera)
         depth = fragments.depth[::SAMPLES, ::SAMPLES] / np.float32(camera.scale * SAMPLES)
         return RenderedHead(
@@ -271,7 +276,7 @@ class HeadStudio:
         gloss[:] = 0.0, 8.0
         gloss[0:2] = rng.uniform(0.02, 0.16), rng.uniform(6, 22)
         gloss[1, 0] *= 1.5
-        gloss[2:4] = 0.9, 160.0
+        gloss[2:4] = 0.8, 500.0
         gloss[4:9] = 0.22, 30.0
         cloth = np.zeros(8, np.float32)
         cloth[0] = rng.choice(4, p=[0.5, 0.12, 0.1, 0.28])
@@ -319,8 +324,10 @@ class HeadStudio:
         names = (HAIR, len(PART_NAMES) - 1)
         return np.where(np.isin(parts, names) & (nearest < behind), nearest, np.inf)
 
-    def _lid_shadow(self, color: FloatArray, parts: ImageArray, scale: float) -> None:
-        """Darken the eyes under their upper lids and in their corners, in place."""
+    def _eye_depth(
+        self, color: FloatArray, parts: ImageArray, landmarks: FloatArray, scale: float
+    ) -> None:
+        """Darken the eyes under their upper lids and redden their inner corners, in place."""
         eye = (parts == EYE) | (parts == EYE + 1)
         rows, columns = np.flatnonzero(eye.any(axis=1)), np.flatnonzero(eye.any(axis=0))
         if len(rows) == 0:
@@ -336,6 +343,12 @@ class HeadStudio:
         dim = 0.42 + 0.58 * np.clip(soft * 1.25, 0, 1)
         patch = color[y0:y1, x0:x1]
         patch *= (1 + opening * (dim - 1))[..., None]
+        ys, xs = np.mgrid[y0:y1, x0:x1].astype(np.float32)
+        for corner in INNER_CORNERS:
+            x, y = landmarks[corner, :2] * SAMPLES + (SAMPLES - 1) / 2
+            away = np.hypot(xs - x, ys - y) / (CARUNCLE_CM * scale)
+            share = opening * np.clip(1.5 - 1.5 * away, 0, 0.9)
+            patch *= 1 + share[..., None] * (CARUNCLE - 1)
 
     def _visible(
         self, landmarks: FloatArray, turned: FloatArray, fragments: Fragments,

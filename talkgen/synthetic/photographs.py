@@ -89,6 +89,8 @@ def photographs(
         if raw is None:
             continue
         image = cv2.cvtColor(raw, cv2.COLOR_BGR2RGB)
+        if not plain and not _colourful(image):
+            continue
         faces = analyzer.analyze(image)
         if not faces:
             continue
@@ -96,6 +98,15 @@ def photographs(
         fit = fit_face(head, points)
         if fit.error <= MOST_ERROR and abs(float(fit.rotation[1])) <= MOST_YAW:
             yield Photograph(image, points, fit, person, plain)
+
+
+def _colourful(image: ImageArray) -> bool:
+    """Return whether the middle of a portrait has more than one tint: no engraving, no sepia."""
+    height, width = image.shape[:2]
+    middle = image[height // 4 : 3 * height // 4, width // 4 : 3 * width // 4]
+    red, green, blue = np.median(middle.reshape(-1, 3), axis=0)
+    tints = cv2.cvtColor(middle, cv2.COLOR_RGB2LAB)[..., 1:].reshape(-1, 2).std(axis=0)
+    return bool(red > 1.08 * green and red > 1.15 * blue and tints.max() > 4.0)
 
 
 def _analyzer(data: Path) -> Any:

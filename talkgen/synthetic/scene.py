@@ -94,9 +94,9 @@ def random_person(
 def random_rotation(rng: np.random.Generator) -> FloatArray:
     """Return (pitch, yaw, roll): yaw to 90, pitch to 35, roll to 45 degrees, more of the small."""
     kind = rng.random()
-    if kind < 0.45:
+    if kind < 0.40:
         yaw = rng.normal(0, np.radians(20))
-    elif kind < 0.82:
+    elif kind < 0.74:
         yaw = rng.uniform(-1, 1) * np.radians(50)
     else:
         yaw = rng.uniform(-1, 1) * MOST_YAW

@@ -156,7 +156,9 @@ def _shade(  # type: ignore[no-untyped-def] # noqa: PLR0912, PLR0915
                 if d < 0.0 and s * s + t * t < 0.206:
                     parts[y, x] = 7
                     # The cornea bulges, which is why eyes glint.
-                    nx, ny = nx + np.float32(0.45) * s, ny + np.float32(0.45) * t
+                    nx, ny = nx + np.float32(0.9) * s, ny + np.float32(0.9) * t
+                    length = np.sqrt(nx * nx + ny * ny + nz * nz)
+                    nx, ny, nz = nx / length, ny / length, nz / length
                 else:
                     parts[y, x] = 6
                 wrap = np.float32(0.4)

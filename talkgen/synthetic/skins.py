@@ -22,7 +22,7 @@ from talkgen.types import FloatArray, ImageArray
 
 log = logging.getLogger(__name__)
 
-BANK_VERSION = 8
+BANK_VERSION = 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +193,7 @@ class SkinBank:
             folder.mkdir(parents=True, exist_ok=True)
             unwrap = Unwrap(head)
             skins = []
-            for photo in photographs(data, head, held=held, most_congress=140 if held else 1400):
+            for photo in photographs(data, head, held=held, most_congress=140 if held else 1000):
                 skin = skin_of(photo, head, unwrap)
                 if not photo.plain and not lifelike(skin, unwrap):
                     continue

@@ -80,7 +80,8 @@ class Unwrap:
         out = np.zeros((TEXTURE_SIDE, TEXTURE_SIDE), np.float32)
         for side in SIDES:
             for ring, dark, width in ((UPPER_LID, 0.75, 4), (LOWER_LID, 0.3, 2)):
-                line = np.round(self.landmarks[list(ring[side])] * 16).astype(np.int32)
+                # No lashes grow about the inner corner.
+                line = np.round(self.landmarks[list(ring[side][:-1])] * 16).astype(np.int32)
                 layer = np.zeros_like(out)
                 cv2.polylines(layer, [line], False, dark, width, cv2.LINE_AA, shift=4)
                 out = np.maximum(out, layer)
