@@ -88,17 +88,17 @@ class Quality:
 def assess(image: ImageArray, face: Face) -> Quality:
     """Return how fit the face of an (H, W, 3) uint8 RGB picture is to be animated."""
     measures = measure(image, face)
-    worst = 0
-    reasons = []
-    for name, value in measures.items():
-        level = _level(name, value)
-        if level:
-            reasons.append((level, _words(name, value, measures)))
-            worst = max(worst, level)
-    reasons.sort(key=lambda r: -r[0])
-    # A small face is no blurred one as well: one reason is enough.
-    told = list(dict.fromkeys(words for _, words in reasons))
+    found = sorted(faults(measures).items(), key=lambda f: -f[1])  # the worst first
+    # A small face is no blurred one as well: the same words are said once.
+    told = dict.fromkeys(_words(name, measures[name], measures) for name, _ in found)
+    worst = max((level for _, level in found), default=0)
     return Quality(VERDICTS[worst], tuple(told), measures)
+
+
+def faults(measures: Mapping[str, float]) -> dict[str, int]:
+    """Return the measures that are at fault: 1 where doubtful, 2 where unusable."""
+    levels = {name: _level(name, value) for name, value in measures.items()}
+    return {name: level for name, level in levels.items() if level}
 
 
 def _level(name: str, value: float) -> int:
