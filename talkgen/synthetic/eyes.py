@@ -1,14 +1,19 @@
-"""The front of an eyeball as a drawn disc: white, iris with fibres, limbus, pupil."""
+"""Eyes: the front of an eyeball as a drawn disc, and how it lies between the lids."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from talkgen.synthetic.shading import IRIS_EDGE
-from talkgen.types import FloatArray
+from talkgen.synthetic.shading import EYE, IRIS, IRIS_EDGE
+from talkgen.types import FloatArray, ImageArray
 
 SIDE = 128
+
+INNER_CORNERS = (133, 362)
+CARUNCLE_CM = 0.45
+CARUNCLE = np.float32([0.82, 0.52, 0.48])
+"""Reach and tint of the flesh in the inner corners of the eyes."""
 
 IRISES = np.float32(
     [[62, 40, 26], [82, 52, 30], [44, 28, 20], [110, 78, 44], [96, 100, 62], [84, 108, 120],
@@ -45,3 +50,34 @@ def eye_disc(rng: np.random.Generator) -> FloatArray:
     iris = iris * np.clip((p - pupil) * 14 + 0.5, 0.06, 1)[..., None]
     edge = np.clip((1.02 - p) * 9 + 0.5, 0, 1)[..., None]
     return (out + (iris - out) * edge).astype(np.float32)
+
+
+def shade_eyes(
+    color: FloatArray, parts: ImageArray, landmarks: FloatArray, scale: float
+) -> None:
+    """Darken the eyes under their upper lids and redden their inner corners, in place.
+
+    color : (H, W, 3); parts : (H, W), see `PART_NAMES`; landmarks : (478, 2) pixels of these
+    scale : pixels a cm
+    """
+    eye = (parts == EYE) | (parts == IRIS)
+    rows, columns = np.flatnonzero(eye.any(axis=1)), np.flatnonzero(eye.any(axis=0))
+    if len(rows) == 0:
+        return
+    reach = max(2, int(0.35 * scale))
+    y0, y1 = max(rows[0] - reach, 0), min(rows[-1] + reach, len(eye))
+    x0, x1 = max(columns[0] - reach, 0), min(columns[-1] + reach, len(eye))
+    opening = eye[y0:y1, x0:x1].astype(np.float32)
+    step = 0.16 * scale
+    lowered = cv2.warpAffine(opening, np.float32([[1, 0, 0], [0, 1, step]]),
+                             opening.shape[::-1])  # fmt: skip
+    soft = cv2.GaussianBlur(lowered, (0, 0), max(0.13 * scale, 0.5))
+    dim = 0.42 + 0.58 * np.clip(soft * 1.25, 0, 1)
+    patch = color[y0:y1, x0:x1]
+    patch *= (1 + opening * (dim - 1))[..., None]
+    ys, xs = np.mgrid[y0:y1, x0:x1].astype(np.float32)
+    for corner in INNER_CORNERS:
+        x, y = landmarks[corner]
+        away = np.hypot(xs - x, ys - y) / (CARUNCLE_CM * scale)
+        share = opening * np.clip(1.5 - 1.5 * away, 0, 0.9)
+        patch *= 1 + share[..., None] * (CARUNCLE - 1)

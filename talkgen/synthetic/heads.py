@@ -17,17 +17,16 @@ from talkgen.synthetic import scene as scenes
 from talkgen.synthetic.action_units import action_units_of
 from talkgen.synthetic.backgrounds import BackgroundBank
 from talkgen.synthetic.bodies import Body
-from talkgen.synthetic.eyes import eye_disc
+from talkgen.synthetic.eyes import eye_disc, shade_eyes
 from talkgen.synthetic.hair import HairShell, strand_texture
 from talkgen.synthetic.lids import EyeLids
-from talkgen.synthetic.light import lit_share, open_sky, random_lights
+from talkgen.synthetic.light import developed, lit_share, open_sky, random_lights
 from talkgen.synthetic.plain import plain_skins
 from talkgen.synthetic.scene import Camera, HeadPerson
 from talkgen.synthetic.shading import (
     BROW,
     CHANNELS,
     CLOTH,
-    EYE,
     HAIR,
     NECK,
     PART_NAMES,
@@ -54,12 +53,8 @@ HIDDEN_CM = 0.45
 HIDDEN_IRIS_CM = 0.12
 """The same for irises, which lie right under their lids."""
 
+EYEBALL = PARTS.index("eyeball_left")
 FIRST_IRIS = 468
-INNER_CORNERS = (133, 362)
-CARUNCLE_CM = 0.45
-CARUNCLE = np.float32([0.82, 0.52, 0.48])
-"""Reach and tint of the flesh in the inner corners of the eyes."""
-
 SCALP_SHARE = 0.85
 
 
@@ -128,6 +123,9 @@ class HeadStudio:
                       for s in ("left", "right")]  # fmt: skip
         self._lids = EyeLids(head)
         self._mouth = np.unique(head.faces[head.part >= PARTS.index("teeth_upper")])
+        socket = (head.part == PARTS.index("mouth_wall")) & (y < 0)
+        self._sockets = np.unique(head.faces[socket])
+        self._material = np.where(socket, EYEBALL, head.part).astype(np.uint8)
 
     @classmethod
     def from_data(
@@ -199,7 +197,7 @@ class HeadStudio:
         points = np.concatenate([turned, torso])
         faces = np.concatenate([head.faces[self._kept], torso_faces + len(turned)])
         material = np.concatenate(
-            [head.part[self._kept], np.full(len(torso_faces), CLOTH, np.uint8)]
+            [self._material[self._kept], np.full(len(torso_faces), CLOTH, np.uint8)]
         )
         welded = np.concatenate([self._welded, torso_faces + len(turned)])
         normals = vertex_normals(points, welded)
@@ -224,12 +222,13 @@ class HeadStudio:
         shade(fragments, faces, values, material, self._paint(person, rng), lights, color, parts,
               normal_map, self.threads)  # fmt: skip
         landmarks = camera.project(body.pose(head.landmarks(shape), fixed=True), side)
-        self._eye_depth(color, parts, landmarks, camera.scale * SAMPLES)
+        at = landmarks[:, :2] * SAMPLES + (SAMPLES - 1) / 2
+        shade_eyes(color, parts, at, camera.scale * SAMPLES)
         hair_depth = self._hair(person, shape - head.vertices, body, camera, lights, side,
                                 fragments.depth, color, parts)  # fmt: skip
 
         image = cv2.resize(color, (side, side), interpolation=cv2.INTER_AREA)
-        image = _developed(image, rng)
+        image = developed(image, rng)
         visible = self._visible(landmarks, turned, fragments, hair_depth, camera)
         depth = fragments.depth[::SAMPLES, ::SAMPLES] / np.float32(camera.scale * SAMPLES)
         return RenderedHead(
@@ -252,6 +251,7 @@ class HeadStudio:
             values[rows, 3:6] = offset / radius
         lips = head.landmarks(shape)[[13, 14], 2].mean()
         values[self._mouth, 5] = shape[self._mouth, 2] - lips - 0.5
+        values[self._sockets, 5] = 1.0  # flesh beside the eyeballs, not the dark of the mouth
 
     def _paint(self, person: HeadPerson, rng: np.random.Generator) -> Paint:
         skin = person.skin
@@ -324,32 +324,6 @@ class HeadStudio:
         names = (HAIR, len(PART_NAMES) - 1)
         return np.where(np.isin(parts, names) & (nearest < behind), nearest, np.inf)
 
-    def _eye_depth(
-        self, color: FloatArray, parts: ImageArray, landmarks: FloatArray, scale: float
-    ) -> None:
-        """Darken the eyes under their upper lids and redden their inner corners, in place."""
-        eye = (parts == EYE) | (parts == EYE + 1)
-        rows, columns = np.flatnonzero(eye.any(axis=1)), np.flatnonzero(eye.any(axis=0))
-        if len(rows) == 0:
-            return
-        reach = max(2, int(0.35 * scale))
-        y0, y1 = max(rows[0] - reach, 0), min(rows[-1] + reach, len(eye))
-        x0, x1 = max(columns[0] - reach, 0), min(columns[-1] + reach, len(eye))
-        opening = eye[y0:y1, x0:x1].astype(np.float32)
-        step = 0.16 * scale
-        lowered = cv2.warpAffine(opening, np.float32([[1, 0, 0], [0, 1, step]]),
-                                 opening.shape[::-1])  # fmt: skip
-        soft = cv2.GaussianBlur(lowered, (0, 0), max(0.13 * scale, 0.5))
-        dim = 0.42 + 0.58 * np.clip(soft * 1.25, 0, 1)
-        patch = color[y0:y1, x0:x1]
-        patch *= (1 + opening * (dim - 1))[..., None]
-        ys, xs = np.mgrid[y0:y1, x0:x1].astype(np.float32)
-        for corner in INNER_CORNERS:
-            x, y = landmarks[corner, :2] * SAMPLES + (SAMPLES - 1) / 2
-            away = np.hypot(xs - x, ys - y) / (CARUNCLE_CM * scale)
-            share = opening * np.clip(1.5 - 1.5 * away, 0, 0.9)
-            patch *= 1 + share[..., None] * (CARUNCLE - 1)
-
     def _visible(
         self, landmarks: FloatArray, turned: FloatArray, fragments: Fragments,
         hair: FloatArray | None, camera: Camera,
@@ -388,20 +362,3 @@ def gaze_of(head: HeadModel, weights: FloatArray) -> FloatArray:
     pitch = np.arctan2(-turns[:, 1, 2], turns[:, 1, 1])
     yaw = np.arctan2(-turns[:, 2, 0], turns[:, 0, 0])
     return np.stack([pitch, yaw], axis=1).astype(np.float32)
-
-
-def _developed(image: FloatArray, rng: np.random.Generator) -> ImageArray:
-    """Return uint8 pixels with a camera's white balance, contrast, softness and grain."""
-    gain = np.exp(rng.normal(0, 0.10) + rng.normal(0, 0.035, 3)).astype(np.float32)
-    image = image * gain
-    contrast = np.float32(np.exp(rng.normal(0, 0.1)))
-    image = 118 + (image - 118) * contrast
-    # Film and sensors roll off instead of clipping.
-    image = np.where(image > 195, 195 + 60 * np.tanh((image - 195) / 60), image)
-    if rng.random() < 0.4:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.9))
-    grain = np.float32(abs(rng.normal(0, 2.5)) + 0.5)
-    image = image + grain * rng.standard_normal(image.shape, np.float32)
-    return np.clip(image, 0, 255).astype(np.uint8)
-
-

@@ -1,14 +1,15 @@
-"""Random light: a graded surrounding and one to three lamps, one of which casts shadows."""
+"""Random light, one lamp of which casts shadows, and the camera that develops the picture."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 
 from talkgen.raster.fragments import Fragments, rasterize
 from talkgen.synthetic.shading import Lights
-from talkgen.types import FloatArray
+from talkgen.types import FloatArray, ImageArray
 
 SHADOW_SIDE = 112
 BIAS_CM = 0.6
@@ -85,3 +86,18 @@ def open_sky(points: FloatArray, normals: FloatArray, faces: Any, count: int = 4
         free += cosine * lit_share(points, faces, towards)
         total += cosine
     return np.asarray(free / np.maximum(total, 1e-6), np.float32)
+
+
+def developed(image: FloatArray, rng: np.random.Generator) -> ImageArray:
+    """Return uint8 pixels with a camera's white balance, contrast, softness and grain."""
+    gain = np.exp(rng.normal(0, 0.10) + rng.normal(0, 0.035, 3)).astype(np.float32)
+    image = image * gain
+    contrast = np.float32(np.exp(rng.normal(0, 0.1)))
+    image = 118 + (image - 118) * contrast
+    # Film and sensors roll off instead of clipping.
+    image = np.where(image > 195, 195 + 60 * np.tanh((image - 195) / 60), image)
+    if rng.random() < 0.4:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.9))
+    grain = np.float32(abs(rng.normal(0, 2.5)) + 0.5)
+    image = image + grain * rng.standard_normal(image.shape, np.float32)
+    return np.clip(image, 0, 255).astype(np.uint8)
