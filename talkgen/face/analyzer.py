@@ -26,7 +26,7 @@ STEADY = 0.9
 """Steadiness under which a face is read once more: the finder may have been off."""
 TURNED_SCORE = 0.7
 """Least score of a face in a picture that had to be turned by a quarter to find any."""
-TURNED_SIDE = 640
+TURNED_SIDE = 320
 """Longer side of the picture that is turned, pixels: lying faces are searched for roughly."""
 
 

@@ -7,6 +7,7 @@ so that a face may be 12 pixels of a shrunk picture or all of it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -24,6 +25,10 @@ from talkgen.types import ImageArray
 
 STRIDE = 8
 """Pixels of the network's picture to a cell of its grid."""
+HINT = 0.1
+"""Least score at one size that can support a face found at another."""
+SAME = 0.45
+"""Overlap (IoU) from which on two sizes show the same face."""
 KEYPOINTS = ((33, 133), (362, 263), (1,), (61,), (291,))
 """Landmarks whose mean is a keypoint: right eye, left eye, nose tip, the corners of the mouth."""
 
@@ -95,12 +100,12 @@ class FaceDetector(ModelMixin, nn.Module):
 
         The region is that of all landmarks (`talkgen.face.region.region_of`), read roughly.
         """
-        regions: list[Region] = []
         least = self.config.threshold if threshold is None else threshold
+        looks = []
         for shown, scale in shown_sizes(image, self.config):
             logits, shapes = self(as_input(shown[None]))
-            regions += decode(logits[0], shapes[0], least, scale)
-        return distinct_regions(regions)
+            looks.append(decode(logits[0], shapes[0], min(HINT, least), scale))
+        return [region for region in agreed(looks) if region.score >= least]
 
 
 def shown_sizes(image: ImageArray, config: DetectorConfig) -> Iterator[tuple[ImageArray, float]]:
@@ -148,6 +153,30 @@ def decode(logits: Tensor, shapes: Tensor, threshold: float, scale: float) -> li
     return regions
 
 
+def agreed(looks: list[list[Region]]) -> list[Region]:
+    """Return the distinct regions of all looks at a picture, surer where several looks agree.
+
+    looks : what was found at each size. A face shows at more than one size, what is mistaken for
+        one seldom does: the doubt 1 - score of the best look is multiplied by the root of the
+        doubt of every other that sees it too.
+    """
+    kept = []
+    for best in distinct_regions([region for look in looks for region in look]):
+        doubt = 1 - best.score
+        for look in looks:
+            if not any(region is best for region in look):
+                seen = (region.score for region in look if iou(region, best) >= SAME)
+                doubt *= float(np.sqrt(1 - max(seen, default=0.0)))
+        kept.append(dataclasses.replace(best, score=1 - doubt))
+    return sorted(kept, key=lambda r: -r.score)
+
+
+def iou(one: Region, other: Region) -> float:
+    """Return intersection over union of two regions, their turns left out."""
+    shared = _shared(one, other)
+    return shared / (one.size**2 + other.size**2 - shared)
+
+
 def distinct_regions(regions: list[Region], limit: float = 0.4) -> list[Region]:
     """Return the regions without the worse of any two that overlap."""
     kept: list[Region] = []
@@ -159,11 +188,12 @@ def distinct_regions(regions: list[Region], limit: float = 0.4) -> list[Region]:
 
 def _overlap(one: Region, other: Region) -> float:
     """Return intersection over union, or over the smaller where that lies wholly inside."""
+    return max(iou(one, other), 0.7 * _shared(one, other) / min(one.size, other.size) ** 2)
+
+
+def _shared(one: Region, other: Region) -> float:
+    """Return the area that two regions share, their turns left out."""
     reach = (one.size + other.size) / 2
     width = min(one.size, other.size, reach - abs(one.x - other.x))
     height = min(one.size, other.size, reach - abs(one.y - other.y))
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    smaller = min(one.size, other.size) ** 2
-    return max(shared / (one.size**2 + other.size**2 - shared), 0.7 * shared / smaller)
+    return max(width, 0.0) * max(height, 0.0)

@@ -17,6 +17,7 @@ from talkgen.face.detector import (
     FaceDetector,
     decode,
     distinct_regions,
+    iou,
 )
 from talkgen.face.landmarks import as_input
 from talkgen.face.region import Region, cut
@@ -34,11 +35,11 @@ class Recipe:
     echo : steps that see the same scenes, mirrored every other time
     """
 
-    batch: int = 24
+    batch: int = 12
     side: int = 192
     echo: int = 2
     schedule: loop.Schedule = field(
-        default_factory=lambda: loop.Schedule(minutes=30.0, decay=0.01, clip=5.0)
+        default_factory=lambda: loop.Schedule(minutes=30.0, rate=1.6e-3, decay=0.01, clip=5.0)
     )
 
 
@@ -178,15 +179,6 @@ def averaged(config: DetectorConfig, weights: dict[str, Tensor]) -> FaceDetector
     net = FaceDetector(config)
     net.load_state_dict(weights)
     return net.eval()
-
-
-def iou(one: Any, other: Any) -> float:
-    """Return intersection over union of two regions, turned upright."""
-    reach = (one.size + other.size) / 2
-    width = min(one.size, other.size, reach - abs(one.x - other.x))
-    height = min(one.size, other.size, reach - abs(one.y - other.y))
-    shared = max(width, 0) * max(height, 0)
-    return float(shared / (one.size**2 + other.size**2 - shared))
 
 
 def evaluate(

@@ -47,7 +47,7 @@ def test_reads_the_astronaut_as_the_teacher_does(face: Face) -> None:
     for point, place in TEACHER.items():
         gap = np.linalg.norm(face.landmarks[point, :2] - place) / face.interocular
         assert gap < 0.05, point
-    assert face.score > 0.9
+    assert face.score > 0.8
     assert face.box == pytest.approx((180, 70, 271, 178), abs=5)
     assert np.abs(face.rotation).max() < 0.35
     assert face.landmarks[1, 2] < face.landmarks[234, 2]

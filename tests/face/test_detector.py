@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from talkgen.face.detector import STRIDE, DetectorConfig, FaceDetector, decode
+from talkgen.face.detector import STRIDE, DetectorConfig, FaceDetector, agreed, decode, shown_sizes
+from talkgen.face.region import Region
 
 TINY = DetectorConfig(stem=4, widths=(4, 4, 4, 4), depths=(1, 1, 1, 1), joined=4, sides=(64, 96))
 
@@ -60,3 +61,25 @@ def test_decode_gives_the_face_that_was_meant() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (700, 20), (100, 100)])
 def test_odd_pictures(net: FaceDetector, shape: tuple[int, int]) -> None:
     assert isinstance(net.find(np.zeros((*shape, 3), np.uint8)), list)
+
+
+def test_what_two_sizes_show_is_surer() -> None:
+    face, same = Region(50, 50, 40, 0.1, 0.6), Region(52, 49, 43, 0.3, 0.5)
+    other, piece = Region(150, 50, 40, 0.0, 0.6), Region(55, 50, 20, 0.0, 0.4)
+    first, second = agreed([[face, other], [same, piece]])
+    assert (first.x, first.size, first.roll) == (50, 40, 0.1)
+    assert first.score == pytest.approx(1 - 0.4 * np.sqrt(0.5))
+    assert second == other
+    assert agreed([[], []]) == []
+
+
+@pytest.mark.parametrize(
+    ("longer", "sides"),
+    [(100, [256, 128]), (200, [256, 128]), (512, [512, 256, 128]), (1280, [640, 256, 128]),
+     (4000, [1600, 256, 128]), (8000, [2560, 256, 128])],
+)  # fmt: skip
+def test_large_pictures_are_shown_large(longer: int, sides: list[int]) -> None:
+    image = np.zeros((longer // 4, longer, 3), np.uint8)
+    shown = list(shown_sizes(image, DetectorConfig()))
+    assert [canvas.shape[1] for canvas, _ in shown] == sides
+    assert [scale for _, scale in shown] == pytest.approx([side / longer for side in sides])
