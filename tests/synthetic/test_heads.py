@@ -116,6 +116,15 @@ def test_a_blink_closes(studio):
     assert not shut.visible[[468, 473]].any()
 
 
+@pytest.mark.parametrize("person", range(6))
+def test_lids_of_every_shape_of_face_close(studio, person):
+    """Free identities have eyeballs of any prominence: none may come through its lids."""
+    shut = show(studio, {"eyeBlink": 1.0}, person=person)
+    assert part(shut, "eye", "iris").sum() <= 12
+    upper, lower = shut.landmarks[[386, 159]], shut.landmarks[[374, 145]]
+    assert np.linalg.norm((upper - lower)[:, :2], axis=1).max() < 0.012 * SIDE
+
+
 def test_the_tongue_comes_out(studio):
     inside = show(studio, {"jawOpen": 0.4})
     out = show(studio, {"jawOpen": 0.4, "tongueOut": 1.0})
