@@ -42,8 +42,8 @@ class PeopleSet:
                     values = arrays[key]
                     getattr(self, key).extend(values[i] for i in rows)
                 self.pictures += [None if pictures is None else pictures[i] for i in rows]
-                # Exact cut-outs count for as much as the many less exact ones together.
-                chance += [1.0 / max(len(rows), 1)] * len(rows)
+                # A file counts for the root of its length: its people more than their number.
+                chance += [max(len(rows), 1) ** -0.5] * len(rows)
         self.chance = np.array(chance) / max(sum(chance), 1e-9)
 
     def __len__(self) -> int:

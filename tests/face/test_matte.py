@@ -114,7 +114,9 @@ def test_beyond_the_crop_the_body_goes_on_and_the_sides_fade() -> None:
     small[4, 40:] = 1  # clothes fill the lower part
     image = np.full((300, 300, 3), 90, np.uint8)
     matrix = np.array([[1.0, 0, 118], [0, 1.0, 60]])
+    before = matrix.copy()
     parts = enlarge(small, np.full((64, 64, 3), 90, np.uint8), matrix, image)
+    assert np.array_equal(matrix, before)
     assert parts[4, 250, 150] > 0.99  # below
     assert parts[4, 110, 150] > 0.99  # inside
     assert parts[0, 110, 20] > 0.99  # far beside
