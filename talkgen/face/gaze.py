@@ -25,13 +25,13 @@ UPPER = ((160, 159, 158), (385, 386, 387))
 LOWER = ((144, 145, 153), (380, 374, 373))
 """Landmarks on the middle of the lids."""
 
-RADIUS = 0.4629
+RADIUS = 0.4238
 """How far the iris moves a radian, in eye widths (corner to corner).
 
-Less than the radius of the eyeball (0.55), because lids and corners move along with it.
+Less than the radius of the eyeball (0.5), because lids and corners move along with it.
 """
 
-CENTER = np.array([0.0323, -0.1072, 0.2179])
+CENTER = np.array([-0.0199, -0.0959, 0.2022])
 """From the middle between the right eye's corners to the eyeball's centre, head axes, eye widths.
 
 Between people it varies by 0.02, 0.02 and 0.045: with that no reading gets better than 3 degrees.
@@ -56,8 +56,8 @@ OUTWARD = 0.21
 """Radians that an eye socket faces outwards."""
 
 CONSTANTS: dict[str, tuple[float, ...]] = {
-    "pitch": (0.0634, 0.7519, 0.3733, 0.1662),
-    "yaw": (-0.0807, 0.8315, -0.1329, 0.5226),
+    "pitch": (0.0651, 0.7413, 0.3962, 0.1641),
+    "yaw": (-0.0798, 0.8379, -0.1228, 0.5951),
 }
 """Turn = constants @ (1, geometric turn, upper lid, lower lid), for the right eye; lids in eye
 widths below the line of the corners. The left eye is its mirror image."""
