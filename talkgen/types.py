@@ -7,6 +7,7 @@ the nose to the left of the picture, positive roll tilts clockwise in the pictur
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -51,6 +52,8 @@ EMOTIONS: tuple[str, ...] = (
     "neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt",
 )  # fmt: skip
 
+_UNIT_NAME = re.compile(r"AU[1-9]\d?[LR]?")
+
 
 def _array(name: str, value: Any, shape: tuple[int | None, ...], *, finite: bool = True) -> Any:
     """Return `value` as a float32 array after checking its shape (None: any length)."""
@@ -63,6 +66,24 @@ def _array(name: str, value: Any, shape: tuple[int | None, ...], *, finite: bool
         raise InputError(f"`{name}` has shape {array.shape}, shape {wanted} is needed")
     if finite and not np.isfinite(array).all():
         raise InputError(f"`{name}` holds NaN or infinite values; remove them first")
+    return array
+
+
+def _within(name: str, value: FloatArray, low: float) -> None:
+    """Raise InputError where a value is under `low` or over 1."""
+    if value.min() < low - 1e-4 or value.max() > 1 + 1e-4:
+        raise InputError(
+            f"`{name}` ranges from {value.min():.3g} to {value.max():.3g}, {low:g} to 1 is possible"
+        )
+
+
+def _unit(name: str, value: Any) -> FloatArray:
+    """Return the track (T,) of an action unit after checking its name, shape and range."""
+    if not _UNIT_NAME.fullmatch(name):
+        raise InputError(f"{name!r} is no action unit; 'AU12', 'AU12L' or 'AU12R' is one")
+    array: FloatArray = _array(f"action_units[{name!r}]", value, (None,))
+    if array.size:
+        _within(f"action_units[{name!r}]", array, 0.0)
     return array
 
 
@@ -162,18 +183,68 @@ class Portrait:
 
 @dataclass(frozen=True, eq=False)
 class Emotion:
-    """A track of emotion; every part is optional (None).
+    """A track of emotion: T samples, each part optional, all of them together saying one thing.
 
     weights : (T, 8) >= 0, rows summing to 1 over `EMOTIONS`
-    intensity : (T,) in [0, 1]
-    valence_arousal : (T, 2) in [-1, 1]
-    action_units : action unit name to (T,) in [0, 1]
+    intensity : (T,) in [0, 1], how strongly; 1 where left out
+    valence_arousal : (T, 2) in [-1, 1], unpleasant to pleasant and calm to excited
+    action_units : unit of FACS ("AU12"; one side of the face "AU12L", "AU12R") to (T,) in [0, 1]
+    times : (T,) seconds, rising, of the samples; sample i is at i / fps where left out
+    fps : samples a second
+
+    Between samples the track is interpolated, before and after them it stays. Which part follows
+    from which: `talkgen.motion.facs`.
     """
 
     weights: FloatArray | None = None
     intensity: FloatArray | None = None
     valence_arousal: FloatArray | None = None
     action_units: Mapping[str, FloatArray] | None = None
+    times: FloatArray | None = None
+    fps: float = ENGINE_FPS
+
+    def __post_init__(self) -> None:
+        units = {name: _unit(name, value) for name, value in (self.action_units or {}).items()}
+        shapes: dict[str, tuple[int | None, ...]] = {
+            "weights": (None, len(EMOTIONS)), "valence_arousal": (None, 2), "intensity": (None,),
+            "times": (None,),
+        }  # fmt: skip
+        given = {
+            name: _array(name, getattr(self, name), shape)
+            for name, shape in shapes.items()
+            if getattr(self, name) is not None
+        }
+        if not units and self.weights is None and self.valence_arousal is None:
+            raise InputError(
+                "`Emotion` needs at least one of weights, valence_arousal and action_units"
+            )
+        counts = {name: len(value) for name, value in (*given.items(), *units.items())}
+        if len(set(counts.values())) > 1 or not min(counts.values()):
+            raise InputError(f"the parts of an Emotion need one equal length > 0, not {counts}")
+        if "times" in given and (np.diff(given["times"]) <= 0).any():
+            raise InputError("`times` of an Emotion must rise from sample to sample")
+        if "weights" in given and np.abs(given["weights"].sum(axis=1) - 1).max() > 1e-3:
+            raise InputError("`weights` of an Emotion need rows that sum to 1")
+        lowest = {"weights": 0.0, "intensity": 0.0, "valence_arousal": -1.0}
+        for name, low in lowest.items():
+            if name in given:
+                _within(name, given[name], low)
+        if not self.fps > 0:
+            raise InputError(f"`fps` is {self.fps}, a positive number is needed")
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "action_units", units or None)
+
+    def __len__(self) -> int:
+        parts = (self.weights, self.valence_arousal, *(self.action_units or {}).values())
+        return next(len(part) for part in parts if part is not None)
+
+    @property
+    def sample_times(self) -> FloatArray:
+        """(T,) seconds of the samples."""
+        if self.times is not None:
+            return self.times
+        return (np.arange(len(self)) / self.fps).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from talkgen.errors import InputError
-from talkgen.types import MOTION_CHANNELS, Audio, Face, Motion, Portrait
+from talkgen.types import MOTION_CHANNELS, Audio, Emotion, Face, Motion, Portrait
 
 
 def motion(frames: int = 3, **changes: object) -> Motion:
@@ -62,3 +62,32 @@ def test_face_measures() -> None:
     face = Face(points, np.array([1, 2, 21, 42]), np.zeros(52), np.zeros(3))
     assert face.interocular == 50.0
     assert face.size == 40.0
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({}, "at least one"),
+        ({"intensity": [0.5]}, "at least one"),
+        ({"weights": np.ones((2, 8))}, "sum to 1"),
+        ({"weights": [[-1, 2, 0, 0, 0, 0, 0, 0]]}, "0 to 1"),
+        ({"weights": np.eye(8)[:2], "intensity": [1.0]}, "length"),
+        ({"weights": np.eye(8)[:2], "intensity": [1.0, 1.2]}, "intensity"),
+        ({"weights": np.zeros((0, 8))}, "length"),
+        ({"valence_arousal": [[0.0, -1.5]]}, "-1 to 1"),
+        ({"action_units": {"smile": [0.5]}}, "no action unit"),
+        ({"action_units": {"AU12": [1.5]}}, "0 to 1"),
+        ({"weights": np.eye(8)[:2], "times": [1.0, 1.0]}, "rise"),
+        ({"weights": np.eye(8)[:2], "fps": 0}, "fps"),
+    ],
+)
+def test_emotion_says_what_is_wrong(parts: dict, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Emotion(**parts)
+
+
+def test_emotion_samples_have_times() -> None:
+    track = Emotion(weights=np.eye(8)[:3], fps=10)
+    assert len(track) == 3
+    assert np.allclose(track.sample_times, [0, 0.1, 0.2])
+    assert Emotion(action_units={"AU12L": [0.5]}).sample_times.tolist() == [0]
