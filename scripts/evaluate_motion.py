@@ -120,7 +120,7 @@ def score_clips(measure: Measure, clips: list[Any]) -> list[dict[str, Any]]:
 
 def closure_share(measure: Measure, seconds: float, seed: int) -> dict[str, Any]:
     """Share of p, b, m of synthetic speech in ten languages with lips shut at some frame of it."""
-    from talkgen.motion.phones import BILABIALS
+    from talkgen.audio.phones import BILABIALS
     from talkgen.training.synthetic_speech import make_utterances
 
     languages = ("en", "de", "fr", "es", "it", "pt", "pl", "tr", "cmn", "hi")

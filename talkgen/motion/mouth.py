@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from talkgen.audio.phones import BILABIALS, SILENCE
 from talkgen.audio.vad import silent_stretches
 from talkgen.motion.controls import BROW_CONTROLS, CONTROLS, MOUTH_CONTROLS, TO_CHANNELS
-from talkgen.motion.phones import BILABIALS, SILENCE
 
 if TYPE_CHECKING:
     from talkgen.face.head import HeadModel

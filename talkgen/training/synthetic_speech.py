@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from talkgen.audio.phones import SILENCE, classes_of_arpa, classes_of_ipa
 from talkgen.errors import MissingDependencyError
-from talkgen.motion.phones import SILENCE, classes_of_arpa, classes_of_ipa
 from talkgen.training.synthetic_text import SENTENCES, TextMaker
 from talkgen.types import ENGINE_RATE
 
@@ -46,7 +46,7 @@ class Utterance:
 
     samples : (N,) float32 at 16 kHz
     starts, ends : (P,) float32, seconds
-    phones : (P,) int class indices of talkgen.motion.phones
+    phones : (P,) int class indices of talkgen.audio.phones
     voice : language and voice, for splits
     """
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from talkgen.audio.phones import PHONES
 from talkgen.motion.controls import CONTROLS
-from talkgen.motion.phones import PHONES
 
 FULL_GAP = 0.17
 """Lip gap of an open vowel over the inter-ocular distance."""

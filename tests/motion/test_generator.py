@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from talkgen.audio.phones import PHONES
 from talkgen.errors import CheckpointError, InputError
 from talkgen.motion.controls import CONTROLS
 from talkgen.motion.generator import MotionGenerator
 from talkgen.motion.mouth import LipGeometry, closure_gate, silence_limit
-from talkgen.motion.phones import PHONES
 from talkgen.motion.transformer import MotionTransformer, MotionTransformerConfig
 from talkgen.types import MOTION_CHANNELS, Audio
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from talkgen.audio.phones import PHONES, classes_of_arpa, classes_of_ipa
 from talkgen.motion.controls import CONTROLS, FROM_CHANNELS, TO_CHANNELS
-from talkgen.motion.phones import PHONES, classes_of_arpa, classes_of_ipa
 from talkgen.training.viseme_rules import FULL_GAP, phone_frames, rule_motion
 
 
