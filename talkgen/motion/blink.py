@@ -20,8 +20,9 @@ SHAPES: tuple[tuple[float, ...], ...] = (
 class BlinkProcess:
     """Lid closing frame by frame; `step` is called once a frame."""
 
-    def __init__(self, rng: np.random.Generator, fps: float = 25.0):
-        self._rng, self._fps = rng, fps
+    def __init__(self, rng: np.random.Generator, fps: float = 25.0, rate: float = 1.0):
+        """rate : factor on how often a person blinks; 0 never"""
+        self._rng, self._fps, self._rate = rng, fps, rate
         self._pending: list[float] = []
         self._wait = self._interval() * float(rng.uniform(0.2, 0.9))
         self._since = SHORTEST_INTERVAL_S
@@ -32,11 +33,13 @@ class BlinkProcess:
         drawn = float(np.exp(self._rng.normal(center, INTERVAL_SIGMA)))
         return max(drawn, SHORTEST_INTERVAL_S)
 
-    def step(self, speaking: bool) -> float:
-        """The lid closing in [0, 1] of the next frame."""
+    def step(self, speaking: bool, hurry: float = 1.0) -> float:
+        """The lid closing in [0, 1] of the next frame; hurry : factor on the rate just now."""
         ended = self._speaking and not speaking
         self._speaking = speaking
-        self._wait -= 1.0 / self._fps
+        if self._rate <= 0:
+            return 0.0
+        self._wait -= hurry * self._rate / self._fps
         self._since += 1.0 / self._fps
         if ended and self._since > 1.2 and self._rng.random() < PHRASE_END_CHANCE:
             self._wait = min(self._wait, float(self._rng.uniform(0.0, 0.25)))

@@ -6,6 +6,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from talkgen.motion.manner import PLAIN, Manner
+
 EYE_TURN = 0.5  # radians of an eyeball at eyeLook weight 1 (talkgen.face.head)
 FIXATION_S = (0.35, 2.2)
 SIGMA = (0.045, 0.025)  # radians, yaw and pitch of a glance beside the viewer
@@ -17,13 +19,16 @@ COUNTER = 0.85  # share of the head's turn that the eyes take back
 class GazeProcess:
     """Yaw and pitch of both eyes against the head, radians, frame by frame."""
 
-    def __init__(self, rng: np.random.Generator, fps: float = 25.0):
-        self._rng, self._fps = rng, fps
+    def __init__(self, rng: np.random.Generator, fps: float = 25.0, spread: float = 1.0):
+        """spread : factor on how far the eyes wander"""
+        self._rng, self._fps, self._spread = rng, fps, spread
         self._target = np.zeros(2)
         self._at = np.zeros(2)
         self._wait = float(rng.uniform(*FIXATION_S))
 
-    def step(self, head: NDArray[np.float32]) -> NDArray[np.float64]:
+    def step(
+        self, head: NDArray[np.float32], *, speaking: bool = True, manner: Manner = PLAIN
+    ) -> NDArray[np.float64]:
         """(2,) yaw (positive: to the left of the picture) and pitch (positive: down).
 
         head : (3,) pitch, yaw, roll of the head in radians
@@ -31,10 +36,11 @@ class GazeProcess:
         self._wait -= 1.0 / self._fps
         if self._wait <= 0.0:
             self._wait = float(self._rng.uniform(*FIXATION_S))
-            self._target = self._rng.normal(0.0, SIGMA)
-            if self._rng.random() < CENTRED_CHANCE:
+            self._target = self._rng.normal(0.0, SIGMA) * self._spread
+            if self._rng.random() < CENTRED_CHANCE - 0.4 * manner.averted:
                 self._target *= 0.15
-        self._at = self._at + SPEED * (self._target - self._at)
+        target = self._target + np.array([0.0, manner.lowered])
+        self._at = self._at + SPEED * (target - self._at)
         drawn = self._rng.normal(0.0, 0.0015, 2)  # tremor and micro-saccades
         return self._at + drawn - COUNTER * np.array([head[1], head[0]])
 

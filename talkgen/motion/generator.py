@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,17 +20,16 @@ from talkgen.audio.features import LOUD_BAND, MelLeveler, MelStream, Resampler
 from talkgen.audio.vad import SpeechDetector
 from talkgen.errors import InputError
 from talkgen.face.head import HeadModel
-from talkgen.motion.blink import BlinkProcess, lid_weights
+from talkgen.motion.behaviour import Behaviour, Heard
 from talkgen.motion.controls import CONTROLS, TO_CHANNELS
-from talkgen.motion.gaze import GazeProcess, look_weights
-from talkgen.motion.head_motion import LEAD, HeadProcess, find_accents
-from talkgen.motion.mouth import LipGeometry, mouth_controls
+from talkgen.motion.mouth import LipGeometry, closure_gate, mouth_controls
+from talkgen.motion.scales import Scales
 from talkgen.motion.transformer import (
     MotionOutput,
     MotionTransformer,
     MotionTransformerConfig,
 )
-from talkgen.types import ENGINE_FPS, ENGINE_RATE, MOTION_CHANNELS, Audio, Motion
+from talkgen.types import ENGINE_FPS, ENGINE_RATE, Audio, Emotion, Motion
 
 Float32 = NDArray[np.float32]
 
@@ -61,9 +61,9 @@ class MotionGenerator:
         model = MotionTransformer.from_pretrained(name_or_path)
         return cls(model, head if head is not None else HeadModel.from_pretrained("head"))
 
-    def __call__(self, audio: Audio, **options: float) -> Motion:
+    def __call__(self, audio: Audio, **options: Any) -> Motion:
         """Same as `generate`."""
-        return self.generate(audio, **options)  # type: ignore[arg-type]
+        return self.generate(audio, **options)
 
     def generate(
         self,
@@ -71,22 +71,26 @@ class MotionGenerator:
         *,
         seed: int = 0,
         still: bool = False,
+        emotion: Emotion | None = None,
+        scales: Scales | None = None,
         pose_scale: float = 1.0,
         expression_scale: float = 1.0,
     ) -> Motion:
         """Motion of `round(seconds * 25)` frames in portrait space; same seed, same motion.
 
+        seed : a person's habits (blinks, liveliness of head and brows) and all that chance decides
         still : no head motion and no glances; the eyes still blink
-        pose_scale : factor on head rotation and translation
-        expression_scale : factor on mouth and brows; closed lips stay closed
+        emotion : laid under the speech (`talkgen.motion.emotion`)
+        scales : factors on mouth, brow, pose, blink
+        pose_scale, expression_scale : the same for the pose, and for mouth and brow together
         Raises InputError where the sound is shorter than half a frame (0.02 s).
         """
         step = max(1, int(CHUNK_S * audio.rate))
         chunks = (audio.samples[i : i + step] for i in range(0, len(audio.samples), step))
         parts = list(
             self.stream(
-                chunks, audio.rate, seed=seed, still=still, pose_scale=pose_scale,
-                expression_scale=expression_scale,
+                chunks, audio.rate, seed=seed, still=still, emotion=emotion, scales=scales,
+                pose_scale=pose_scale, expression_scale=expression_scale,
             )
         )
         if not parts:
@@ -104,6 +108,8 @@ class MotionGenerator:
         *,
         seed: int = 0,
         still: bool = False,
+        emotion: Emotion | None = None,
+        scales: Scales | None = None,
         pose_scale: float = 1.0,
         expression_scale: float = 1.0,
     ) -> Iterator[Motion]:
@@ -115,7 +121,9 @@ class MotionGenerator:
         if rate <= 0:
             raise InputError(f"`rate` is {rate} Hz, a positive rate is needed")
         sound = _SoundWindow(rate)
-        finisher = _Finisher(self, seed, still, pose_scale, expression_scale)
+        knobs = (scales or Scales()).times(pose=pose_scale, expression=expression_scale)
+        behaviour = Behaviour(seed, still=still, emotion=emotion, scales=knobs)
+        finisher = _Finisher(self, behaviour, knobs)
         samples = 0
         for given in chunks:
             chunk = np.asarray(given, np.float32)
@@ -198,17 +206,14 @@ class _SoundWindow:
 class _Finisher:
     """Windows to Motion pieces; holds what has memory."""
 
-    def __init__(
-        self, owner: MotionGenerator, seed: int, still: bool, pose: float, expression: float
-    ):
+    def __init__(self, owner: MotionGenerator, behaviour: Behaviour, scales: Scales):
         self._model, self._lips = owner.model, owner.lips
-        self._still, self._pose, self._expression = still, pose, expression
-        # own generators: a changed process does not shift the draws of the others
-        streams = [np.random.default_rng([seed, number]) for number in range(3)]
-        self._blink, self._gaze = BlinkProcess(streams[0]), GazeProcess(streams[1])
-        self._head = HeadProcess(streams[2])
-        self._voice_db = -30.0
-        self.count = 0
+        self._behaviour, self._scales = behaviour, scales
+
+    @property
+    def count(self) -> int:
+        """Frames made so far."""
+        return self._behaviour.count
 
     def finish(self, taken: tuple[_Window, int], frames: int) -> Motion:
         window, begin = taken
@@ -216,39 +221,16 @@ class _Finisher:
             said = self._model(torch.from_numpy(window.features)[None])
         phones = said.phones[0].exp().numpy()
         controls, gap = wanted_mouth(self._model.config, said)
-        controls = mouth_controls(controls, gap, phones, window.loud, self._lips, self._expression)
-        speech = window.loud.reshape(-1, PER_FRAME).any(1)
-        loud = window.level.reshape(-1, PER_FRAME).max(1)
-        weights = np.zeros((frames, len(MOTION_CHANNELS)), np.float32)
-        turns, shifts = np.zeros((frames, 3), np.float32), np.zeros((frames, 3), np.float32)
-        accents = self._accents(loud)
-        learned = learned_turn(said)
-        for t in range(frames):
-            at = begin + t
-            speaking = bool(speech[at])
-            accent = at + LEAD < len(accents) and bool(accents[at + LEAD])
-            turn, shift, brow = self._head.step(speaking, accent, learned[at])
-            scale = 0.0 if self._still else self._pose
-            turns[t], shifts[t] = turn * scale, shift * scale
-            look = self._gaze.step(turns[t])
-            row = controls[at] @ TO_CHANNELS
-            row += brow * self._expression * _BROW_RAISE
-            row += lid_weights(self._blink.step(speaking), MOTION_CHANNELS)
-            if not self._still:
-                row += look_weights(float(look[0]), float(look[1]), MOTION_CHANNELS)
-            weights[t] = row
-        self.count += frames
-        return Motion(np.clip(weights, 0.0, 1.0), turns, shifts)
-
-    def _accents(self, loud_db: Float32) -> NDArray[np.bool_]:
-        """Stressed syllables of a window against the loudest of its last seconds."""
-        return find_accents(loud_db - max(float(np.quantile(loud_db, 0.9)), -60.0))
-
-
-_BROW_RAISE = np.array(
-    [{"browInnerUp": 1.0, "browOuterUpLeft": 0.7, "browOuterUpRight": 0.7}.get(c, 0.0)
-     for c in MOTION_CHANNELS], np.float32,
-)  # fmt: skip
+        lower, upper = self._scales.lower, self._scales.upper
+        controls = mouth_controls(controls, gap, phones, window.loud, self._lips, lower, upper)
+        heard = Heard(
+            mouth=controls @ TO_CHANNELS,
+            closing=1.0 - closure_gate(phones),
+            speech=window.loud.reshape(-1, PER_FRAME).any(1),
+            loud_db=window.level.reshape(-1, PER_FRAME).max(1),
+            turn=learned_turn(said),
+        )
+        return self._behaviour.block(heard, begin, frames)
 
 
 def learned_turn(said: MotionOutput) -> Float32:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from talkgen.motion.manner import PLAIN, Manner, Style
+
 DEGREE = np.pi / 180
 POSTURE_HZ, TALK_HZ = 0.12, 0.8
 POSTURE_STD = np.array([1.5, 2.1, 1.2]) * DEGREE  # pitch, yaw, roll
@@ -74,8 +76,11 @@ class _Spring:
 class HeadProcess:
     """Rotation, translation and brow raise, frame by frame."""
 
-    def __init__(self, rng: np.random.Generator, fps: float = 25.0):
+    def __init__(
+        self, rng: np.random.Generator, fps: float = 25.0, style: Style | None = None
+    ) -> None:
         self._rng = rng
+        self._style = style if style is not None else Style()
         self._posture = _Spring(POSTURE_HZ, POSTURE_STD, rng, fps)
         self._talk = _Spring(TALK_HZ, TALK_STD, rng, fps)
         self._shift = _Spring(POSTURE_HZ * 1.3, SHIFT_STD, rng, fps)
@@ -85,22 +90,27 @@ class HeadProcess:
         self._since = ACCENT_PAUSE
         self._smooth_turn = np.zeros(3)
 
-    def _accent(self) -> None:
+    def _accent(self, manner: Manner) -> None:
         """Schedule what a stressed syllable LEAD frames ahead brings."""
-        rng = self._rng
+        rng, style = self._rng, self._style
         if rng.random() < NOD_CHANCE:
             length = int(rng.integers(9, 16))
             shape = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
-            size = float(rng.uniform(*NOD_DEGREES)) * DEGREE
+            size = float(rng.uniform(*NOD_DEGREES)) * DEGREE * style.nod * manner.accent
             axis = np.array([1.0, rng.normal(0, 0.35), rng.normal(0, 0.25)])
             self._nods[:length] += shape[:, None] * size * axis
         if rng.random() < BROW_CHANCE:
             length = int(rng.integers(10, 20))
             shape = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
-            self._brows[:length] += shape * float(rng.uniform(*BROW_RAISE))
+            size = float(rng.uniform(*BROW_RAISE)) * style.brow * manner.accent
+            self._brows[:length] += shape * size
 
     def step(
-        self, speaking: bool, accent: bool, learned: NDArray[np.float32] | None = None
+        self,
+        speaking: bool,
+        accent: bool,
+        learned: NDArray[np.float32] | None = None,
+        manner: Manner = PLAIN,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """(3,) rotation in radians, (3,) translation in inter-ocular distances, brow raise.
 
@@ -110,16 +120,18 @@ class HeadProcess:
         self._since += 1
         if accent and self._since >= ACCENT_PAUSE:
             self._since = 0
-            self._accent()
+            self._accent(manner)
         wanted = 1.0 if speaking else SILENT_SHARE
         self._share += 0.08 * (wanted - self._share)
-        turn = self._posture.step(1.0) + self._talk.step(self._share) + self._nods[0]
+        sway = self._posture.step(1.0) + self._talk.step(self._share)
+        turn = self._style.head * manner.sway * sway + self._nods[0]
         if learned is not None:
             turn = turn + learned
-        turn = LIMIT * np.tanh(turn / LIMIT)
+        turn = LIMIT * np.tanh(turn / LIMIT) + manner.lean
         shift = self._shift.step(1.0).copy()
         shift[0] -= 0.10 * turn[1]  # the neck carries the joint along a little
         shift[1] += 0.08 * turn[0]
+        shift[2] -= manner.forward  # z runs away from the viewer
         brow = min(float(self._brows[0]), 0.6)
         self._nods = np.concatenate([self._nods[1:], np.zeros((1, 3))])
         self._brows = np.append(self._brows[1:], 0.0)

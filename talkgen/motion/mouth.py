@@ -97,18 +97,19 @@ def mouth_controls(
     phones: Float32,
     loud: NDArray[np.bool_],
     lips: LipGeometry,
-    expression_scale: float,
+    mouth_scale: float,
+    brow_scale: float,
 ) -> Float32:
     """(T, C) controls as wanted and (T,) gap over IOD to controls that keep closures and
     silence."""
     limit = silence_limit(phones, loud)
     calm = np.clip(limit / FULL_SHAPE_GAP, 0.0, 1.0)[:, None]
-    gap = np.maximum(gap, 0.0) * closure_gate(phones) * expression_scale
+    gap = np.maximum(gap, 0.0) * closure_gate(phones) * mouth_scale
     gap = np.minimum(gap, limit).astype(np.float32)
     wanted = np.clip(controls, 0.0, 1.0)
     out = np.zeros_like(wanted)
     mouth, brows = list(MOUTH_CONTROLS), list(BROW_CONTROLS)
-    out[:, mouth] = (wanted * calm)[:, mouth] * expression_scale
+    out[:, mouth] = (wanted * calm)[:, mouth] * mouth_scale
     out = lips.match(np.clip(out, 0.0, 1.0), gap)
-    out[:, brows] = np.clip(wanted[:, brows] * expression_scale, 0.0, 1.0)
+    out[:, brows] = np.clip(wanted[:, brows] * brow_scale, 0.0, 1.0)
     return out.astype(np.float32)

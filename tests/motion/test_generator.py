@@ -11,6 +11,7 @@ import torch
 from talkgen.audio.phones import PHONES
 from talkgen.errors import CheckpointError, InputError
 from talkgen.motion.controls import CONTROLS
+from talkgen.motion.emotion import parse_emotion
 from talkgen.motion.generator import MotionGenerator
 from talkgen.motion.mouth import LipGeometry, closure_gate, silence_limit
 from talkgen.motion.transformer import MotionTransformer, MotionTransformerConfig
@@ -64,6 +65,16 @@ def test_stream_equals_generate(tiny, voice_like, rate):
     for name in ("blendshapes", "rotation", "translation"):
         joined = np.concatenate([getattr(p, name) for p in parts])
         assert np.array_equal(joined, getattr(whole, name))
+
+
+def test_stream_equals_generate_with_an_emotion(tiny, voice_like):
+    sound = voice_like(5.3, 16000)
+    track = parse_emotion("0:angry,2:happy:0.6")
+    whole = tiny.generate(Audio(sound, 16000), seed=5, emotion=track)
+    parts = list(tiny.stream(iter(np.array_split(sound, 37)), 16000, seed=5, emotion=track))
+    assert np.array_equal(np.concatenate([p.blendshapes for p in parts]), whole.blendshapes)
+    plain = tiny.generate(Audio(sound, 16000), seed=5)
+    assert not np.allclose(plain.blendshapes, whole.blendshapes)
 
 
 @pytest.mark.parametrize("samples", [640, 3200, 7999, 15999, 16000, 16001, 40321, 80000])
