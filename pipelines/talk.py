@@ -6,18 +6,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any, Protocol, Self
 
 from talkgen.errors import InputError
 from talkgen.io.audio import Speech, as_speech
 from talkgen.io.video import frame_rate
+from talkgen.motion.emotion import as_emotion
 from talkgen.motion.resample import num_frames, resample_chunks
+from talkgen.motion.scales import Scales
 from talkgen.pipelines.output import TalkOutput
 from talkgen.pipelines.portrait import MAX_SIZE, MIN_SIZE, load_portrait, prepared
 from talkgen.protocols import FaceAnalyzer
-from talkgen.types import ENGINE_FPS, ENGINE_RATE, FloatArray, ImageArray, Motion
+from talkgen.types import ENGINE_FPS, ENGINE_RATE, Emotion, FloatArray, ImageArray, Motion
 
 
 class MotionStream(Protocol):
@@ -30,26 +31,26 @@ class MotionStream(Protocol):
         *,
         seed: int = 0,
         still: bool = False,
-        pose_scale: float = 1.0,
-        expression_scale: float = 1.0,
+        emotion: Emotion | None = None,
+        scales: Scales | None = None,
     ) -> Iterator[Motion]:
         """Yield consecutive chunks of "portrait" motion."""
 
 
 def check_inputs(
-    *, size: int | None = None, fps: float | None = None, seed: int = 0,
-    pose_scale: float = 1.0, expression_scale: float = 1.0,
-) -> None:  # fmt: skip
-    """Raise InputError for an option that is out of its range."""
+    *, size: int | None = None, fps: float | None = None, seed: int = 0, **scales: float
+) -> Scales:
+    """Return the knobs given as `pose_scale`, `mouth_scale`, ... of `Scales`.
+
+    Raises InputError for any option that is out of its range.
+    """
     if size is not None and not MIN_SIZE <= size <= MAX_SIZE:
         raise InputError(f"`size` is {size}, {MIN_SIZE} to {MAX_SIZE} pixels are possible")
     if fps is not None:
         frame_rate(fps)
     if not 0 <= seed < 2**63:
         raise InputError(f"`seed` is {seed}, a whole number from 0 to 2**63 - 1 is needed")
-    for name, value in (("pose_scale", pose_scale), ("expression_scale", expression_scale)):
-        if not (math.isfinite(value) and 0 <= value <= 4):
-            raise InputError(f"`{name}` is {value:g}, a number from 0 to 4 is needed")
+    return Scales(**{name.removesuffix("_scale"): value for name, value in scales.items()})
 
 
 def motion_chunks(
@@ -98,8 +99,12 @@ class TalkPipeline:
         fps: float = ENGINE_FPS,
         seed: int = 0,
         still: bool = False,
+        emotion: Emotion | str | None = None,
         pose_scale: float = 1.0,
         expression_scale: float = 1.0,
+        mouth_scale: float = 1.0,
+        brow_scale: float = 1.0,
+        blink_scale: float = 1.0,
         face: int | None = None,
     ) -> TalkOutput:
         """Return the talking video, not yet drawn.
@@ -107,22 +112,25 @@ class TalkPipeline:
         portrait : a path, a Pillow image, an (H, W, 3) uint8 RGB array, or a `Portrait`
         speech : a path of an audio or video file, or an `Audio`
         size : longer side of the frames in pixels; None keeps the picture's own
-        seed : same seed, same motion
-        still : keep the head still; pose_scale, expression_scale : more or less movement (1)
+        seed : same seed, same motion; another seed moves like another person
+        still : keep the head still
+        emotion : an `Emotion`, or text: "happy:0.7", "0:neutral,2.5:happy:0.8,6:sad", a file
+        pose_scale, mouth_scale, brow_scale, blink_scale : more or less movement, 0 to 4 (1);
+            expression_scale : of mouth and brows together
         face : which face, counted from 1, largest first; None takes the largest
         """
-        check_inputs(
-            size=size, fps=fps, seed=seed,
-            pose_scale=pose_scale, expression_scale=expression_scale,
+        knobs = check_inputs(
+            size=size, fps=fps, seed=seed, pose_scale=pose_scale, mouth_scale=mouth_scale,
+            brow_scale=brow_scale, blink_scale=blink_scale, expression_scale=expression_scale,
         )  # fmt: skip
+        feeling = as_emotion(emotion)
         sound = as_speech(speech)
         ready = prepared(self.renderer, load_portrait(self.analyzer, portrait, face=face), size)
 
         def chunks() -> Iterator[Motion]:
             return motion_chunks(
-                self.generator, sound, fps, seed=seed, still=still,
-                pose_scale=pose_scale, expression_scale=expression_scale,
-            )  # fmt: skip
+                self.generator, sound, fps, seed=seed, still=still, emotion=feeling, scales=knobs
+            )
 
         def draw(parts: Iterator[Motion]) -> Iterator[ImageArray]:
             for part in parts:

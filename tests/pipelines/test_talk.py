@@ -125,6 +125,8 @@ def test_resting_face_is_the_photograph(
         ({"seed": -1}, "`seed` is -1"),
         ({"pose_scale": float("nan")}, "`pose_scale` is nan"),
         ({"expression_scale": 9}, "`expression_scale` is 9"),
+        ({"brow_scale": -1}, "`brow_scale` is -1"),
+        ({"emotion": "glee"}, "unknown emotion 'glee'"),
         ({"face": 2}, "`face` is 2, but the picture shows 1 face"),
     ],
 )
