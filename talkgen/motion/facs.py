@@ -4,10 +4,10 @@ Each row says what the literature says; everything else here turns one part of a
 others.
 
 * Emotion to action units: the EMFACS prototypes (Friesen & Ekman 1983, "EMFACS-7"; Ekman, Friesen &
-  Hager 2002, "FACS Investigator's Guide", table 10-2): happy 6+12, sad 1+4+15(+17), surprise
-  1+2+5+26, fear 1+2+4+5+20+25, disgust 9+10+17(+4, 7), anger 4+5+7+17+24, contempt 12+14 of one
-  side. Intensities are those of a strong, still ordinary expression, chosen by eye on rendered
-  portraits (a full 1 is a grimace on this head).
+  Hager 2002, "FACS Investigator's Guide", table 10-2): happy 6+12(+7, 14), sad 1+4+15(+17),
+  surprise 1+2+5+26, fear 1+2+4+5+20+25, disgust 9+10+17(+4, 7), anger 4+5+7+17+24(+10), contempt
+  12+14 of one side. Intensities are those of a strong, still ordinary expression, chosen by eye on
+  rendered portraits.
 * Action units to channels: the FACS manual's muscles against Apple's descriptions of the channels.
 * Valence and arousal: means of Russell & Mehrabian 1977 ("Evidence for a three-factor theory of
   emotions"), which lie on the circumplex of Russell 1980. Sources disagree about contempt; its
@@ -75,13 +75,13 @@ _DRAWN: dict[str, tuple[tuple[str, float], ...]] = {
 """Weights that draw a unit at intensity 1 where they are not plainly its channels at 1."""
 
 PROTOTYPES: dict[str, dict[str, float]] = {
-    "happy": {"AU6": 0.6, "AU12": 0.7},
+    "happy": {"AU6": 0.75, "AU7": 0.15, "AU12": 0.9, "AU14": 0.15},
     "sad": {"AU1": 0.85, "AU4": 0.3, "AU15": 0.7, "AU17": 0.35, "AU43": 0.12},
     "surprise": {"AU1": 0.8, "AU2": 0.75, "AU5": 0.6, "AU26": 0.5},
-    "fear": {"AU1": 0.95, "AU2": 0.4, "AU4": 0.45, "AU5": 0.75, "AU20": 0.6, "AU25": 0.25},
+    "fear": {"AU1": 0.95, "AU2": 0.5, "AU4": 0.45, "AU5": 0.8, "AU20": 0.8, "AU25": 0.25},
     "disgust": {"AU4": 0.35, "AU7": 0.4, "AU9": 0.8, "AU10": 0.4, "AU15": 0.3, "AU17": 0.3},
-    "anger": {"AU4": 0.95, "AU5": 0.25, "AU7": 0.5, "AU17": 0.3, "AU24": 0.5},
-    "contempt": {"AU12R": 0.45, "AU14R": 0.7, "AU2L": 0.2},
+    "anger": {"AU4": 1.0, "AU5": 0.3, "AU7": 0.55, "AU10": 0.2, "AU17": 0.35, "AU24": 0.7},
+    "contempt": {"AU12R": 0.6, "AU14R": 0.9, "AU2L": 0.3},
 }
 """Emotion at strength 1: action units and their intensities; L, R: that side of the face alone."""
 

@@ -16,7 +16,8 @@ from scipy.spatial.transform import Rotation
 
 from talkgen.face.fit import FOCAL_SIDES, HeadFit, to_camera
 from talkgen.face.head import HeadModel
-from talkgen.motion.rest import LID_CHANNELS, resting_weights
+from talkgen.motion.blend import blended
+from talkgen.motion.rest import resting_weights
 from talkgen.types import MOTION_CHANNELS, FloatArray, Motion
 
 SAME_CLIP_LANDMARKS = 0.03
@@ -75,13 +76,10 @@ class Retargeter:
             yield from self._camera_poses(motion)
 
     def _portrait_poses(self, motion: Motion) -> Iterator[Pose]:
-        room = 1.0 - self.rest
         for weights, rotation, offset in zip(
             motion.blendshapes, motion.rotation, motion.translation, strict=True
         ):
-            posed = np.clip(self.rest + weights, 0.0, 1.0)
-            for channel in LID_CHANNELS:  # a full blink is full from half-shut lids too
-                posed[channel] = self.rest[channel] + room[channel] * weights[channel]
+            posed = blended(self.rest, weights)
             yield self._pose(posed, Rotation.from_euler("xyz", rotation), offset)
 
     def _camera_poses(self, motion: Motion) -> Iterator[Pose]:
