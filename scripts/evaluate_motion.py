@@ -121,11 +121,11 @@ def score_clips(measure: Measure, clips: list[Any]) -> list[dict[str, Any]]:
 def closure_share(measure: Measure, seconds: float, seed: int) -> dict[str, Any]:
     """Share of p, b, m of synthetic speech in ten languages with lips shut at some frame of it."""
     from talkgen.audio.phones import BILABIALS
-    from talkgen.training.synthetic_speech import make_utterances
+    from talkgen.training.synthetic_speech import Cast, make_utterances
 
     languages = ("en", "de", "fr", "es", "it", "pt", "pl", "tr", "cmn", "hi")
     shut, total, per = 0, 0, {}
-    for spoken in make_utterances(seconds, seed, languages):
+    for spoken in make_utterances(seconds, seed, Cast(languages)):
         gap = measure.gap(measure.motion(spoken.samples).blendshapes)
         own = [0, 0]
         for phone, start, end in zip(spoken.phones, spoken.starts, spoken.ends, strict=True):

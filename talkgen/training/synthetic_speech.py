@@ -22,20 +22,32 @@ from talkgen.training.synthetic_text import SENTENCES, TextMaker
 from talkgen.types import ENGINE_RATE
 
 VARIANTS = (
-    "", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7", "+f1", "+f2", "+f3", "+f4", "+f5",
-    "+Alex", "+Annie", "+Andy", "+Lee", "+Marco", "+Michael", "+Mike", "+adam", "+anika",
-    "+antonio", "+belinda", "+benjamin", "+caleb", "+david", "+ed", "+edward", "+grandma",
-    "+grandpa", "+john", "+klatt", "+klatt2", "+klatt3", "+klatt4", "+linda", "+marcelo", "+max",
-    "+michel", "+miguel", "+paul", "+pedro", "+quincy", "+rob", "+robert", "+sandro", "+shelby",
-    "+steph", "+travis", "+victor", "+zac", "+Denis", "+Diogo", "+Gene", "+Hugo", "+aunty",
-    "+boris",
+    "", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7", "+m8", "+f1", "+f2", "+f3", "+f4", "+f5",
+    "+Alex", "+Alicia", "+Andrea", "+Andy", "+Annie", "+Denis", "+Diogo", "+Gene", "+Henrique",
+    "+Hugo", "+Jacky", "+Lee", "+Marco", "+Mario", "+Michael", "+Mike", "+Nguyen", "+adam",
+    "+anika", "+announcer", "+antonio", "+aunty", "+belinda", "+benjamin", "+boris", "+caleb",
+    "+croak", "+david", "+ed", "+edward", "+edward2", "+grandma", "+grandpa", "+gustave", "+iven",
+    "+iven2", "+iven3", "+john", "+kaukovalta", "+klatt", "+klatt2", "+klatt3", "+klatt4",
+    "+klatt5", "+klatt6", "+linda", "+marcelo", "+max", "+michel", "+miguel", "+norbert", "+pablo",
+    "+paul", "+pedro", "+quincy", "+rob", "+robert", "+sandro", "+shelby", "+steph", "+steph2",
+    "+steph3", "+travis", "+victor", "+zac", "+whisper", "+whisperf", "+anikaRobot", "+UniRobot",
+    "+robosoft",
 )  # fmt: skip
+HELD_OUT_VARIANTS = ("+m5", "+f4", "+Annie", "+Lee", "+grandma", "+klatt3", "+benjamin", "+steph2")
+"""Voices that never train: the measure of how a strange voice is heard."""
 LANGUAGES = tuple(SENTENCES)
+HELD_OUT_LANGUAGES = ("tr", "el")
+"""Languages that never train."""
 ACCENTS = {
-    "en": ("en-us", "en-us", "en", "en-gb-scotland", "en-gb-x-rp"),
+    "en": ("en-us", "en-us", "en", "en-gb-scotland", "en-gb-x-rp", "en-029", "en-us-nyc"),
     "pt": ("pt", "pt-br"),
+    "es": ("es", "es-419"),
+    "fr": ("fr", "fr", "fr-be", "fr-ch"),
+    "cmn": ("cmn", "cmn", "yue"),
+    "vi": ("vi", "vi-vn-x-central", "vi-vn-x-south"),
 }
 FLITE_VOICES = ("kal16", "awb", "rms", "slt")
+HELD_OUT_FLITE = ("awb",)
 
 _PHONEME, _RATE, _VOLUME, _PITCH, _RANGE = 7, 1, 2, 3, 4
 
@@ -168,37 +180,45 @@ def flite(text: str, voice: str, stretch: float, pitch_hz: float) -> Utterance:
     )
 
 
-def make_utterances(
-    seconds: float,
-    seed: int,
-    languages: tuple[str, ...] = LANGUAGES,
-    flite_share: float = 0.3,
-) -> list[Utterance]:
-    """About `seconds` of speech over all languages and voices; every fifth sentence is English.
+@dataclass(frozen=True)
+class Cast:
+    """Who speaks what in `make_utterances`.
 
+    english_share : of sentences that are English whatever `languages` weighs; 0: as `languages`
     flite_share : of the English sentences
     """
+
+    languages: tuple[str, ...] = tuple(c for c in LANGUAGES if c not in HELD_OUT_LANGUAGES)
+    variants: tuple[str, ...] = tuple(v for v in VARIANTS if v not in HELD_OUT_VARIANTS)
+    flite_voices: tuple[str, ...] = tuple(v for v in FLITE_VOICES if v not in HELD_OUT_FLITE)
+    english_share: float = 0.2
+    flite_share: float = 0.3
+
+
+def make_utterances(seconds: float, seed: int, cast: Cast | None = None) -> list[Utterance]:
+    """About `seconds` of speech over all languages and voices of `cast`."""
+    cast = cast or Cast()
     rng = np.random.default_rng(seed)
     espeak = Espeak()
-    makers = {language: TextMaker(language) for language in languages}
+    makers = {language: TextMaker(language) for language in cast.languages}
     out: list[Utterance] = []
     total = 0.0
     while total < seconds:
-        english = "en" in makers and rng.random() < 0.2
-        language = "en" if english else languages[rng.integers(len(languages))]
+        english = "en" in makers and rng.random() < cast.english_share
+        language = "en" if english else cast.languages[rng.integers(len(cast.languages))]
         text = " ".join(makers[language].sentence(rng) for _ in range(rng.integers(1, 4)))
-        if language == "en" and rng.random() < flite_share:
-            voice = FLITE_VOICES[rng.integers(len(FLITE_VOICES))]
+        if language == "en" and rng.random() < cast.flite_share:
+            voice = cast.flite_voices[rng.integers(len(cast.flite_voices))]
             high = 180 if voice == "slt" else 110
             spoken: Utterance | None = flite(
                 text, voice, float(rng.uniform(0.8, 1.35)), high * float(rng.uniform(0.8, 1.25))
             )
         else:
             accents = ACCENTS.get(language, (language,))
-            voice = accents[rng.integers(len(accents))] + VARIANTS[rng.integers(len(VARIANTS))]
+            voice = str(rng.choice(accents)) + str(rng.choice(cast.variants))
             spoken = espeak.speak(
-                text, voice, int(rng.integers(115, 215)), int(rng.integers(25, 75)),
-                int(rng.integers(20, 80)),
+                text, voice, int(rng.integers(100, 230)), int(rng.integers(15, 85)),
+                int(rng.integers(10, 95)),
             )  # fmt: skip
         if spoken is not None and len(spoken.samples) > ENGINE_RATE // 2:
             out.append(spoken)
