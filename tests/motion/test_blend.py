@@ -52,7 +52,8 @@ def test_sides_are_their_own():
 
 
 def test_a_blink_is_a_whole_one_from_half_shut_lids():
-    assert blended(face(eyeBlink=0.3), face(eyeBlink=1.0))[INDEX["eyeBlinkLeft"]] == 1.0
+    shut = blended(face(eyeBlink=0.3), face(eyeBlink=1.0))[INDEX["eyeBlinkLeft"]]
+    assert shut == pytest.approx(1.0)
 
 
 def test_the_lip_gap_is_the_sum():
