@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkgen.motion.blink import BlinkProcess, lid_weights
-from talkgen.motion.emotion import apply_emotion, strengths_at
+from talkgen.motion.breath import LIFT, PART, TILT, BreathProcess, breath_gap, speech_onsets
+from talkgen.motion.emotion import GAP_SLOPES, apply_emotion, strengths_at
 from talkgen.motion.gaze import GazeProcess, look_weights
 from talkgen.motion.head_motion import LEAD, HeadProcess, find_accents
 from talkgen.motion.manner import PLAIN, manner_of, style_of
@@ -27,6 +28,8 @@ BROW_RAISE = np.array(
     [{"browInnerUp": 1.0, "browOuterUpLeft": 0.7, "browOuterUpRight": 0.7}.get(c, 0.0)
      for c in MOTION_CHANNELS], np.float32,
 )  # fmt: skip
+_JAW = MOTION_CHANNELS.index("jawOpen")
+_SLOPES = np.array([GAP_SLOPES.get(c, 0.0) for c in MOTION_CHANNELS], np.float32)
 _WIDE = [MOTION_CHANNELS.index("eyeWideLeft"), MOTION_CHANNELS.index("eyeWideRight")]
 
 
@@ -66,10 +69,11 @@ class Behaviour:
         self._seed, self._still, self._emotion = seed, still, emotion
         self._scales = scales if scales is not None else Scales()
         style = style_of(seed)
-        streams = [np.random.default_rng([seed, number]) for number in range(3)]
+        streams = [np.random.default_rng([seed, number]) for number in range(4)]
         self._blink = BlinkProcess(streams[0], rate=style.blink * self._scales.blink)
         self._gaze = GazeProcess(streams[1], spread=style.gaze)
         self._head = HeadProcess(streams[2], style=style)
+        self._breath = BreathProcess(streams[3])
         self.count = 0
         """Frames made so far."""
 
@@ -88,12 +92,18 @@ class Behaviour:
             manners = [manner_of(row) for row in strengths_at(self._emotion, times)]
         turns, shifts = np.zeros((frames, 3), np.float32), np.zeros((frames, 3), np.float32)
         accents = find_accents(heard.loud_db - max(float(np.quantile(heard.loud_db, 0.9)), -60.0))
+        onsets = speech_onsets(heard.speech)
+        room = breath_gap(onsets)[part] * self._scales.lower - weights @ _SLOPES
+        weights[:, _JAW] += np.clip(room, 0, PART) * (1 - heard.closing[part]) / _SLOPES[_JAW]
         scale = 0.0 if self._still else self._scales.pose
         for t, manner in enumerate(manners):
             at = begin + t
             speaking = bool(heard.speech[at])
             accent = at + LEAD < len(accents) and bool(accents[at + LEAD])
             turn, shift, brow = self._head.step(speaking, accent, heard.turn[at], manner)
+            full = self._breath.step(speaking, bool(onsets[at]))
+            turn[0] -= TILT * full
+            shift[1] -= LIFT * full
             turns[t], shifts[t] = turn * scale, shift * scale
             look = self._gaze.step(turns[t], speaking=speaking, manner=manner)
             lids = self._blink.step(speaking, hurry=manner.blink)

@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 from talkgen.motion.manner import PLAIN, Manner, Style
 
 DEGREE = np.pi / 180
-POSTURE_HZ, TALK_HZ = 0.12, 0.8
-POSTURE_STD = np.array([1.5, 2.1, 1.2]) * DEGREE  # pitch, yaw, roll
-TALK_STD = np.array([1.3, 1.4, 0.8]) * DEGREE
+POSTURE_HZ, TALK_HZ = 0.16, 0.8
+POSTURE_STD = np.array([1.7, 2.9, 1.6]) * DEGREE  # pitch, yaw, roll
+TALK_STD = np.array([1.8, 2.1, 1.3]) * DEGREE
 SOFTNESS = 0.35  # share of a new push in a frame's: without it the head trembles
 SILENT_SHARE = 0.45  # of the talk sway that stays while nobody speaks
 SHIFT_STD = np.array([0.012, 0.008, 0.008])  # inter-ocular distances, x y z, with the posture
-LIMIT = 11.0 * DEGREE
+LIMIT = 13.0 * DEGREE
 
 PEAK_REACH = 5  # frames either side in which an accent is the loudest
 ACCENT_ABOVE_DB = -7.0  # over the speaker's level
 ACCENT_PAUSE = 10  # frames between accents
-NOD_CHANCE, BROW_CHANCE = 0.45, 0.28
+NOD_CHANCE, BROW_CHANCE = 0.45, 0.2
 NOD_DEGREES = (0.6, 2.4)
 BROW_RAISE = (0.12, 0.38)
 LEAD = 4  # frames that a nod begins before its syllable's peak

@@ -96,7 +96,7 @@ class Style:
     gaze: float = 1.0
 
 
-STYLE_SPREAD = {"blink": 0.35, "head": 0.3, "tempo": 0.15, "nod": 0.3, "brow": 0.4, "gaze": 0.25}
+STYLE_SPREAD = {"blink": 0.4, "head": 0.3, "tempo": 0.15, "nod": 0.3, "brow": 0.4, "gaze": 0.25}
 """Standard deviation over people of the logarithm of each factor."""
 
 
