@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from talkgen.motion.blink import BlinkProcess, lid_weights
 from talkgen.motion.breath import LIFT, PART, TILT, BreathProcess, breath_gap, speech_onsets
-from talkgen.motion.emotion import GAP_SLOPES, apply_emotion, strengths_at
+from talkgen.motion.emotion import GAP_SLOPES, apply_emotion, strengths_at, with_gap_of
 from talkgen.motion.gaze import GazeProcess, look_weights
 from talkgen.motion.head_motion import LEAD, HeadProcess, find_accents
+from talkgen.motion.manifold import regulated
 from talkgen.motion.manner import PLAIN, manner_of, style_of
 from talkgen.motion.scales import Scales
 from talkgen.types import ENGINE_FPS, MOTION_CHANNELS, Emotion, FloatArray, Motion
@@ -80,7 +81,7 @@ class Behaviour:
     def block(self, heard: Heard, begin: int, frames: int) -> Motion:
         """The motion of the next `frames` frames, which begin at `begin` of the window."""
         part = slice(begin, begin + frames)
-        weights = np.array(heard.mouth[part], np.float32)
+        weights = usual_mouths(np.array(heard.mouth[part], np.float32), self._scales.lower)
         times = (self.count + np.arange(frames)) / ENGINE_FPS
         manners = [PLAIN] * frames
         if self._emotion is not None:
@@ -115,6 +116,15 @@ class Behaviour:
                 row += look_weights(float(look[0]), float(look[1]), MOTION_CHANNELS)
         self.count += frames
         return Motion(np.clip(weights, 0.0, 1.0), turns, shifts)
+
+
+def usual_mouths(weights: FloatArray, scale: float = 1.0) -> FloatArray:
+    """(T, 52) weights of speech with outliers pulled back (`manifold`), the lip gap as it was."""
+    out = regulated(weights, scale)
+    changed = (out != weights).any(axis=1)
+    if changed.any():
+        out[changed] = with_gap_of(out[changed], weights[changed])
+    return out
 
 
 def speaking_share(speech: NDArray[np.bool_]) -> FloatArray:

@@ -149,6 +149,12 @@ def apply_emotion(
     return _with_gap(np.clip(given + offsets, 0.0, 1.0), wanted, most, opened)
 
 
+def with_gap_of(weights: FloatArray, given: FloatArray) -> FloatArray:
+    """Weights (T, 52) changed so that their lip gap is that of `given` (T, 52)."""
+    gap = (given @ _SLOPES)[:, None]
+    return _with_gap(weights, gap, np.maximum(gap, 0.0), np.ones_like(gap))
+
+
 def _with_gap(
     weights: FloatArray, wanted: FloatArray, most: FloatArray, opened: FloatArray
 ) -> FloatArray:
