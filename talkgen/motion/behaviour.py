@@ -22,8 +22,12 @@ from talkgen.motion.manner import PLAIN, manner_of, style_of
 from talkgen.motion.scales import Scales
 from talkgen.types import ENGINE_FPS, MOTION_CHANNELS, Emotion, FloatArray, Motion
 
+LOOK_AHEAD = 6
+"""Frames past a block's end that a window needs: accents, breaths and `speaking_share` reach so
+far."""
+
 SPEAKING_REACH = 5
-"""Frames either side over which speech fades in and out for the emotion (needs that look-ahead)."""
+"""Frames either side over which speech fades in and out for the emotion."""
 
 BROW_RAISE = np.array(
     [{"browInnerUp": 1.0, "browOuterUpLeft": 0.7, "browOuterUpRight": 0.7}.get(c, 0.0)

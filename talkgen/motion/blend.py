@@ -15,7 +15,7 @@ from talkgen.types import MOTION_CHANNELS, FloatArray
 
 GIVES_WAY: dict[str, dict[str, float]] = {
     "mouthSmile": {"mouthFrown": 1.2, "browDown": 0.7, "mouthStretch": 0.5, "mouthPucker": 0.6,
-                   "mouthFunnel": 0.4},
+                   "mouthFunnel": 0.4, "jawOpen": 0.5},
     "cheekSquint": {"mouthFrown": 0.8, "mouthStretch": 0.4},
     "mouthStretch": {"mouthPucker": 0.8, "mouthFunnel": 0.5},
     "mouthDimple": {"mouthFrown": 1.0, "mouthPucker": 0.6},

@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-INHALE_S, EXHALE_S = 0.45, 1.6
+INHALE_S, EXHALE_S = 0.36, 1.6
 TIDAL_INHALE_S, TIDAL_EXHALE_S = 1.3, 2.2
 TIDAL_EVERY_S = (3.4, 4.8)
 TIDAL_SIZE = 0.55
 PAUSE_FRAMES = 9  # of silence before an onset that make it a breath
-ONSET_LEAD = 11  # frames from the beginning of a breath to the sound
+ONSET_LEAD = 6  # frames from the beginning of a breath to the sound
 
 LIFT = 0.014  # inter-ocular distances that the head goes up with a full breath
 TILT = 0.6 * np.pi / 180  # and back

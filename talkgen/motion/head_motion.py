@@ -23,13 +23,13 @@ SILENT_SHARE = 0.45  # of the talk sway that stays while nobody speaks
 SHIFT_STD = np.array([0.012, 0.008, 0.008])  # inter-ocular distances, x y z, with the posture
 LIMIT = 13.0 * DEGREE
 
-PEAK_REACH = 5  # frames either side in which an accent is the loudest
+PEAK_REACH = 4  # frames either side in which an accent is the loudest
 ACCENT_ABOVE_DB = -7.0  # over the speaker's level
 ACCENT_PAUSE = 10  # frames between accents
 NOD_CHANCE, BROW_CHANCE = 0.45, 0.2
 NOD_DEGREES = (0.6, 2.4)
 BROW_RAISE = (0.12, 0.38)
-LEAD = 4  # frames that a nod begins before its syllable's peak
+LEAD = 2  # frames that a nod begins before its syllable's peak
 
 
 def find_accents(loud_db: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -44,6 +44,12 @@ def find_accents(loud_db: NDArray[np.float32]) -> NDArray[np.bool_]:
         top = smooth[t]
         out[t] = top >= ACCENT_ABOVE_DB and top >= around.max() and around.min() < top - 3
     return out
+
+
+def _bell(length: int) -> NDArray[np.float64]:
+    """(length,) a rise and a slower fall: the top lies at two fifths."""
+    at = ((np.arange(length) + 0.5) / length) ** 0.76
+    return np.asarray(np.sin(np.pi * at) ** 2)
 
 
 @dataclass
@@ -94,14 +100,14 @@ class HeadProcess:
         """Schedule what a stressed syllable LEAD frames ahead brings."""
         rng, style = self._rng, self._style
         if rng.random() < NOD_CHANCE:
-            length = int(rng.integers(9, 16))
-            shape = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
+            shape = _bell(int(rng.integers(9, 16)))
+            length = len(shape)
             size = float(rng.uniform(*NOD_DEGREES)) * DEGREE * style.nod * manner.accent
             axis = np.array([1.0, rng.normal(0, 0.35), rng.normal(0, 0.25)])
             self._nods[:length] += shape[:, None] * size * axis
         if rng.random() < BROW_CHANCE:
-            length = int(rng.integers(10, 20))
-            shape = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
+            shape = _bell(int(rng.integers(10, 20)))
+            length = len(shape)
             size = float(rng.uniform(*BROW_RAISE)) * style.brow * manner.accent
             self._brows[:length] += shape * size
 

@@ -12,15 +12,15 @@ def test_onsets_after_pauses_only():
     assert np.flatnonzero(speech_onsets(speech)).tolist() == [60 - ONSET_LEAD]
     gap = breath_gap(speech_onsets(speech))
     assert gap.max() <= PART + 1e-6
-    assert gap[60 - ONSET_LEAD // 2] > 0.5 * PART
+    assert gap[60 - ONSET_LEAD // 2 - 1] > 0.5 * PART
     assert not gap[60:].any()
     assert not gap[: 60 - ONSET_LEAD].any()
 
 
 def test_lungs_fill_before_speech_and_empty_along_it():
     process = BreathProcess(np.random.default_rng(0))
-    level = np.array([process.step(t >= 11, t == 0) for t in range(100)])
-    assert level[ONSET_LEAD] > 0.65
+    level = np.array([process.step(t >= ONSET_LEAD, t == 0) for t in range(100)])
+    assert level[9] > 0.65
     assert level[-1] < 0.2
     assert np.abs(np.diff(level)).max() < 0.2
 

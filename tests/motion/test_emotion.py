@@ -7,7 +7,7 @@ import pytest
 
 from talkgen.errors import InputError
 from talkgen.face.head import HeadModel
-from talkgen.motion.behaviour import Behaviour, Heard, speaking_share
+from talkgen.motion.behaviour import LOOK_AHEAD, Behaviour, Heard, speaking_share
 from talkgen.motion.emotion import (
     GAP_SLOPES,
     ONSET_S,
@@ -208,3 +208,26 @@ def test_speaking_share_rises_before_speech():
     assert share[20] == 0
     assert 0 < share[28] < share[31]
     assert share[40] == 1
+
+
+def test_blocks_with_their_look_ahead_equal_the_whole():
+    frames, rng = 200, np.random.default_rng(3)
+    speech = np.sin(np.arange(frames) / 9) > -0.4
+    whole = Heard(
+        mouth=np.zeros((frames, 52), np.float32), closing=np.zeros(frames, np.float32),
+        speech=speech, loud_db=np.where(speech, rng.uniform(-40, -20, frames), -60).astype("f4"),
+        turn=np.zeros((frames, 3), np.float32),
+    )  # fmt: skip
+    wide = {name: getattr(whole, name) for name in vars(whole)}
+    options = {"seed": 2, "emotion": parse_emotion("happy")}
+    at_once = Behaviour(**options).block(whole, 0, frames - LOOK_AHEAD)
+    running = Behaviour(**options)
+    parts = []
+    for start in range(0, frames - LOOK_AHEAD - 1, 10):
+        stop = min(start + 10, frames - LOOK_AHEAD)
+        window = Heard(**{n: v[: stop + LOOK_AHEAD] for n, v in wide.items()})
+        parts.append(running.block(window, start, stop - start))
+    # lips, breath and lids are the same; accents go by the loudness heard so far
+    joined = np.concatenate([part.blendshapes for part in parts])
+    mouth = [i for c, i in CHANNEL.items() if c.startswith(("jaw", "mouth", "eyeBlink"))]
+    assert np.allclose(joined[:, mouth], at_once.blendshapes[:, mouth], atol=1e-6)
