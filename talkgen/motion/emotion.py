@@ -6,7 +6,11 @@ stay XX
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from talkgen.motion.emotion_text import as_emotion, parse_emotion
 from talkgen.motion.facs import FELT, strengths_of, units_of, weights_of_units
@@ -79,11 +83,28 @@ _SPREADING, _SEALING, _PARTING = _named(SPREADING), _named(SEALING), _named(PART
 _LEFT, _RIGHT = (np.array([c.endswith(s) for c in MOTION_CHANNELS]) for s in ("Left", "Right"))
 
 
+class _Track(NamedTuple):
+    """What a track says at its samples, float64 as np.interp wants it."""
+
+    times: NDArray[np.float64]
+    strengths: NDArray[np.float64]
+    units: dict[str, NDArray[np.float64]]
+
+
+@lru_cache(maxsize=8)
+def _resolved(emotion: Emotion) -> _Track:
+    """Kept for the emotions last used: a stream asks for every block."""
+    return _Track(
+        emotion.sample_times.astype(np.float64),
+        strengths_of(emotion).astype(np.float64),
+        {name: value.astype(np.float64) for name, value in units_of(emotion).items()},
+    )
+
+
 def strengths_at(emotion: Emotion, times: FloatArray) -> FloatArray:
     """(T, 7) strength of every emotion of `facs.FELT` at `times` (T,) in seconds, eased in."""
-    at, times = emotion.sample_times, np.asarray(times, np.float64)
-    known = strengths_of(emotion)
-    out = np.stack([np.interp(times, at, column) for column in known.T], 1)
+    track, times = _resolved(emotion), np.asarray(times, np.float64)
+    out = np.stack([np.interp(times, track.times, column) for column in track.strengths.T], 1)
     return np.asarray(out * _onset(times)[:, None], np.float32)
 
 
@@ -93,8 +114,8 @@ def emotion_offsets(emotion: Emotion, times: FloatArray, *, seed: int = 0) -> Fl
     The strength eases in over ONSET_S from the start, drifts by VARIATION, and the two sides of the
     face differ a little, both by `seed`.
     """
-    at, times = emotion.sample_times, np.asarray(times, np.float64)
-    units = {name: np.interp(times, at, value) for name, value in units_of(emotion).items()}
+    track, times = _resolved(emotion), np.asarray(times, np.float64)
+    units = {name: np.interp(times, track.times, value) for name, value in track.units.items()}
     if not units:
         return np.zeros((len(times), _COUNT), np.float32)
     out = weights_of_units({n: np.asarray(v, np.float32) for n, v in units.items()})
