@@ -27,8 +27,12 @@ STRIDE = 8
 """Pixels of the network's picture to a cell of its grid."""
 HINT = 0.1
 """Least score at one size that can support a face found at another."""
-SAME = 0.45
+SAME = 0.35
 """Overlap (IoU) from which on two sizes show the same face."""
+AGREEMENT = 0.4
+"""Power of the doubt of a further look at a face: looks are not independent."""
+CLEAREST = 160.0
+"""Extent of a face as shown, pixels, up to which a larger picture places it better."""
 KEYPOINTS = ((33, 133), (362, 263), (1,), (61,), (291,))
 """Landmarks whose mean is a keypoint: right eye, left eye, nose tip, the corners of the mouth."""
 
@@ -101,11 +105,12 @@ class FaceDetector(ModelMixin, nn.Module):
         The region is that of all landmarks (`talkgen.face.region.region_of`), read roughly.
         """
         least = self.config.threshold if threshold is None else threshold
-        looks = []
+        looks, scales = [], []
         for shown, scale in shown_sizes(image, self.config):
             logits, shapes = self(as_input(shown[None]))
             looks.append(decode(logits[0], shapes[0], min(HINT, least), scale))
-        return [region for region in agreed(looks) if region.score >= least]
+            scales.append(scale)
+        return [region for region in agreed(looks, scales) if region.score >= least]
 
 
 def shown_sizes(image: ImageArray, config: DetectorConfig) -> Iterator[tuple[ImageArray, float]]:
@@ -153,22 +158,32 @@ def decode(logits: Tensor, shapes: Tensor, threshold: float, scale: float) -> li
     return regions
 
 
-def agreed(looks: list[list[Region]]) -> list[Region]:
+def agreed(looks: list[list[Region]], scales: list[float]) -> list[Region]:
     """Return the distinct regions of all looks at a picture, surer where several looks agree.
 
-    looks : what was found at each size. A face shows at more than one size, what is mistaken for
-        one seldom does: the doubt 1 - score of the best look is multiplied by the root of the
-        doubt of every other that sees it too.
+    looks : what was found at each size, in pixels of the picture, largest size first
+    scales : pixels shown a pixel of the picture, of each look
+
+    A face shows at more than one size, what is mistaken for one seldom does: the doubt, 1 - score,
+    of the surest look is multiplied by a power of the doubt of each other look. The place is taken
+    from the largest size at which it is not shown over-large: faces of few pixels are placed badly.
     """
-    kept = []
+    found = []
     for best in distinct_regions([region for look in looks for region in look]):
-        doubt = 1 - best.score
-        for look in looks:
-            if not any(region is best for region in look):
-                seen = (region.score for region in look if iou(region, best) >= SAME)
-                doubt *= float(np.sqrt(1 - max(seen, default=0.0)))
-        kept.append(dataclasses.replace(best, score=1 - doubt))
-    return sorted(kept, key=lambda r: -r.score)
+        doubt, place = 1 - best.score, None
+        for look, scale in zip(looks, scales, strict=True):
+            own = any(region is best for region in look)
+            near = [best] if own else [region for region in look if iou(region, best) >= SAME]
+            if not near:
+                continue
+            top = max(near, key=lambda r: r.score)
+            if not own:
+                doubt *= (1 - top.score) ** AGREEMENT
+            clear = top.size * scale <= CLEAREST and top.score >= 0.5 * best.score
+            if place is None and clear:
+                place = top
+        found.append(dataclasses.replace(place or best, score=1 - doubt))
+    return distinct_regions(found)
 
 
 def iou(one: Region, other: Region) -> float:

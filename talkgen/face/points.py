@@ -91,3 +91,11 @@ MIRROR_CHANNELS = np.array(
     ]
 )
 """(52,) for each motion channel the one that it becomes when the picture is mirrored."""
+NOSE = (1, 2, 4, 5, 6, 19, 48, 64, 94, 98, 115, 168, 195, 197, 220, 278, 294, 327, 344, 440)
+INNER = tuple(sorted({*LIPS, *RIGHT_EYE, *LEFT_EYE, *NOSE}))
+"""Mouth, eyes, brows and nose: what makes a face."""
+CONTOUR = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
+    148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+"""Rim of the face from the top on over the subject's left: slides with the silhouette."""

@@ -85,9 +85,18 @@ class Quality:
         return f"the portrait's face is {self.verdict}: {'; '.join(self.reasons)}"
 
 
-def assess(image: ImageArray, face: Face) -> Quality:
-    """Return how fit the face of an (H, W, 3) uint8 RGB picture is to be animated."""
+SOURCE_ONLY = ("mouth_open", "eyes_open")
+"""Measures that say nothing against a face which is only read, not animated."""
+
+
+def assess(image: ImageArray, face: Face, *, source: bool = True) -> Quality:
+    """Return how fit the face of an (H, W, 3) uint8 RGB picture is.
+
+    source : to be animated; False: to be read, where an open mouth and shut eyes are no fault
+    """
     measures = measure(image, face)
+    if not source:
+        measures = {name: v for name, v in measures.items() if name not in SOURCE_ONLY}
     found = sorted(faults(measures).items(), key=lambda f: -f[1])  # the worst first
     # A small face is no blurred one as well: the same words are said once.
     told = dict.fromkeys(_words(name, measures[name], measures) for name, _ in found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
 import os
 import platform
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from talkgen import hub
 from talkgen.face import gaze as module
 from talkgen.face.analyzer import FaceAnalyzer
 from talkgen.face.gaze import CORNERS, IRISES, eye_features, forward, gaze_of
@@ -20,8 +22,8 @@ from talkgen.synthetic.shards import RenderedSet
 from talkgen.types import MOTION_CHANNELS, Face, FloatArray, ImageArray
 
 CONFIDENT = 0.5
-CLIP_STEP = 10
-"""Every tenth frame of a clip is read."""
+CLIP_STEP = 20
+"""Every twentieth frame of a clip is read."""
 
 NOISE = 0.006
 """Landmark noise while fitting, in inter-ocular distances: exact points ask for too much."""
@@ -143,16 +145,19 @@ def against_scores(faces: Iterable[Face]) -> dict[str, float]:
     return {"n": len(mine), "pitch_r": round(r[0], 3), "yaw_r": round(r[1], 3)}
 
 
-def measure(heads: RenderedSet, data: Path) -> dict[str, Any]:
+def measure(heads: RenderedSet, data: Path, most: int = 300) -> dict[str, Any]:
     """Return the figures of `results/gaze.json`.
 
     heads : rendered heads of people held out; data : the data's root, for clips of real people
+    most : pictures that are read by the analyzers; all serve with their exact landmarks
     """
     count = range(len(heads))
+    weights = hub.resolve("landmarks") / "model.safetensors"
     out: dict[str, Any] = {
         "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "heads": len(heads),
+        "landmarks_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()[:16],
         "unit": "degrees, mean absolute error; of confident readings only",
         "exact landmarks": errors(
             (exact_face(heads, i) for i in count), heads.gaze, heads.rotation
@@ -163,7 +168,7 @@ def measure(heads: RenderedSet, data: Path) -> dict[str, Any]:
     if task.exists():
         analyzers["mediapipe"] = FaceAnalyzer.from_pretrained("mediapipe", model_path=task)
     for name, analyzer in analyzers.items():
-        faces = [next(iter(analyzer.analyze(heads.image(i))), None) for i in count]
+        faces = [next(iter(analyzer.analyze(heads.image(i))), None) for i in count[:most]]
         out[f"{name} landmarks"] = errors(faces, heads.gaze, heads.rotation)
         out[f"{name} landmarks"]["found"] = round(float(np.mean([f is not None for f in faces])), 3)
     if "mediapipe" in analyzers:

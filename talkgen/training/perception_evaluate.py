@@ -20,6 +20,7 @@ from talkgen.face.analyzer import FaceAnalyzer
 from talkgen.face.points import LEFT_IRIS, LEFT_LIDS, LIPS, RIGHT_IRIS, RIGHT_LIDS
 from talkgen.face.region import overlap
 from talkgen.training.perception_prepare import held_out
+from talkgen.training.perception_reader import NEVER_REPORTED
 from talkgen.types import MOTION_CHANNELS, Face, ImageArray
 
 log = logging.getLogger(__name__)
@@ -37,10 +38,6 @@ READ = {
     "mouthSmile": ("mouthSmileLeft", "mouthSmileRight"),
     "eyeBlink": ("eyeBlinkLeft", "eyeBlinkRight"),
 }
-NEVER_REPORTED = (
-    "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight",
-    "jawForward", "tongueOut",
-)  # fmt: skip
 
 
 def load(path: Path) -> ImageArray:
@@ -74,6 +71,7 @@ class Tally:
         self.scores: list[Any] = []
         self.wanted: list[Any] = []
         self.turns: list[Any] = []
+        self.sure: list[float] = []
         self.groups: list[str] = []
         self.missed = 0
 
@@ -87,7 +85,8 @@ class Tally:
         self.scores.append(found.scores)
         self.wanted.append(wanted.scores)
         turn = found.rotation - wanted.rotation
-        self.turns.append(np.degrees(np.abs((turn + np.pi) % (2 * np.pi) - np.pi)))
+        self.turns.append(np.degrees((turn + np.pi) % (2 * np.pi) - np.pi))
+        self.sure.append(found.score)
         self.groups.append(group)
 
     def table(self) -> dict[str, Any]:
@@ -112,7 +111,10 @@ class Tally:
                 within = _within(one, other, self.groups)
                 if within is not None:
                     out[f"r_{name}_within_clips"] = round(within, 3)
-        out["rotation_deg"] = [round(float(v), 2) for v in np.array(self.turns).mean(0)]
+        turns = np.array(self.turns)
+        out["rotation_from_teacher_deg"] = np.abs(turns).mean(0).astype(float).round(2).tolist()
+        out["rotation_bias_deg"] = turns.mean(0).astype(float).round(2).tolist()
+        out["score_p1_p50"] = np.percentile(self.sure, (1, 50)).round(3).tolist()
         return out
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,94 +21,133 @@ from talkgen.face.points import (
     RIGHT_IRIS,
     RIGHT_LIDS,
 )
+from talkgen.training import loop
 from talkgen.training import perception_views as views
+from talkgen.training.perception_rendered import Mixture, RenderedFaces
 
 log = logging.getLogger(__name__)
 
 PARTS = ("coarse", "eye", "mouth", "reader")
-INNER = LIPS + RIGHT_LIDS + LEFT_LIDS + RIGHT_IRIS + LEFT_IRIS
+"""What is trained by itself; the join comes with the reader."""
+CENTRE = LIPS + RIGHT_LIDS + LEFT_LIDS + RIGHT_IRIS + LEFT_IRIS
 PROFILE = (1, 2, 4, 5, 6, 19, 94, 168, 195, 197, 148, 152, 175, 199, 200, 377)
 """Nose and chin: what nodding moves against the rest."""
 OPENINGS = {
     "coarse": ((13, 14), (81, 178), (311, 402), (159, 145), (386, 374), (158, 153), (385, 380)),
-    "eye": ((159, 145), (158, 153), (160, 144)),
+    "eye": ((159, 145), (158, 153), (160, 144), (468, 33), (468, 133), (468, 159), (468, 145)),
     "mouth": ((13, 14), (81, 178), (311, 402), (0, 17), (61, 291)),
 }
-"""Point pairs whose distance matters more than their place: gaps of lids and lips."""
+"""Point pairs whose distance matters more than their place: gaps of lids and lips, the place of the
+iris in the eye."""
+IRIS_WEIGHT = 6.0
+"""Five of 68 points: with a weight of one they stayed where irises are on average."""
 
 EXTENT = 1.87
 """Extent of a face's landmarks in distances of the outer eye corners (median of the train set)."""
 
 
+RIGHT_WITHIN = 0.08
+"""Error, in distances of the outer eye corners, at which a point counts as right by 1/e."""
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """How long (minutes of processor time) and how fast a part learns."""
+    """What a part learns from, and for how long.
 
-    minutes: float = 30.0
-    steps: int = 1_000_000
+    negatives : share of crops that hold no whole face
+    rough : share of crops cut as the detector would; the others as following a face does
+    covers : share of faces with something in front of them
+    plain : share of crops whose light, colour and sharpness stay as they are
+    rendered : share of rendered heads, where there are any
+    copies : how often each face is read for the join and the reader
+    """
+
+    schedule: loop.Schedule = field(default_factory=loop.Schedule)
     batch: int = 48
-    rate: float = 2e-3
-    decay: float = 0.02
-    warmup: float = 0.02
-    average: float = 0.998
-    save_every_s: float = 120.0
     negatives: float = 0.2
+    rough: float = 0.3
+    covers: float = 0.3
+    plain: float = 0.2
+    rendered: float = 0.28
+    copies: int = 1
 
 
 PRESETS = {
     "cpu": Recipe(),
-    "tiny": Recipe(minutes=1.0, steps=4, batch=4, save_every_s=1e9),
+    "tiny": Recipe(loop.Schedule(minutes=1.0, steps=4, save_every_s=1e9), batch=4),
 }
 
 
-def coarse_batch(faces: views.FaceSet, config: LandmarkConfig, recipe: Recipe, rng: Any) -> Any:
-    """Return crops (B, side, side, 3), points (B, 478, 3) and whether a face is there (B,)."""
-    crops, points, there = [], [], []
-    for index in rng.choice(len(faces), recipe.batch, p=faces.chance):
-        view = views.random_view(faces, int(index), rng)
+@dataclass
+class Batch:
+    """Training crops with labels.
+
+    crops : (B, S, S, 3) uint8; points : (B, N, 3) network units; there : (B,) whether a face is;
+    visible : (B, N) whether nothing hides a point; trust : (B, N) worth of its label, 0 to 1
+    """
+
+    crops: Any
+    points: Any
+    there: Any
+    visible: Any
+    trust: Any
+
+
+def coarse_batch(faces: Mixture, config: LandmarkConfig, recipe: Recipe, rng: Any) -> Batch:
+    """Return a batch of whole faces, and of crops that hold none."""
+    rows: list[tuple[Any, ...]] = []
+    for _ in range(recipe.batch):
+        view, _, _ = faces.draw(rng)
         present = rng.random() >= recipe.negatives
-        target = np.zeros((478, 3), np.float32)
+        target, seen = np.zeros((478, 3), np.float32), np.zeros(478, bool)
         if present:
-            matrix = views.face_view(view, config.margin, rng)
+            matrix = views.face_view(view, config.margin, rng, rough_share=recipe.rough)
             crop = view.take(matrix, config.side)
-            target = views.inside(view.landmarks, matrix)
-            if rng.random() < 0.2 and crops:
-                views.occlude(crop, crops[-1], rng)
+            target, seen = views.inside(view.landmarks, matrix), view.visible
+            if rng.random() < recipe.covers and rows:
+                seen = views.covered(crop, view, matrix, rows[-1][0], rng)
         else:
-            kind = rng.random()
-            hard = views.mistaken(faces, config.side, rng) if kind > 0.5 else None
-            if hard is not None:
-                crop = hard
-            elif kind < 0.12:
-                crop = views.texture(config.side, rng)
-            elif kind < 0.2:
-                straight = views.face_view(view, config.margin, rng)
-                crop = views.shuffled(view.take(straight, config.side), rng)
-            else:
-                crop = view.take(views.negative_view(view, config.margin, rng), config.side)
-        crops.append(views.disturb(crop, rng))
-        points.append(target)
-        there.append(present)
-    return np.stack(crops), np.stack(points), np.array(there)
+            crop = no_face(faces.real, view, config, rng)
+        if rng.random() >= recipe.plain:
+            crop = views.disturb(crop, rng)
+        rows.append((crop, target, present, seen, view.trust))
+    return Batch(*(np.stack(column) for column in zip(*rows, strict=True)))
+
+
+def no_face(faces: views.FaceSet, view: views.View, config: LandmarkConfig, rng: Any) -> Any:
+    """Return a crop (side, side, 3) that holds no whole face."""
+    kind = rng.random()
+    hard = views.mistaken(faces, config.side, rng) if kind > 0.5 else None
+    if hard is not None:
+        return hard
+    if kind < 0.12:
+        return views.texture(config.side, rng)
+    if kind < 0.2:
+        straight = views.face_view(view, config.margin, rng)
+        return views.shuffled(view.take(straight, config.side), rng)
+    return view.take(views.negative_view(view, config.margin, rng), config.side)
 
 
 def detail_batch(
-    faces: views.FaceSet, config: LandmarkConfig, recipe: Recipe, rng: Any, part: str
-) -> Any:
-    """Return crops (B, S, S, 3), points (B, count, 3) and ones (B,) of eyes or mouths."""
+    faces: Mixture, config: LandmarkConfig, recipe: Recipe, rng: Any, part: str
+) -> Batch:
+    """Return a batch of eyes (right ones, and mirrored left ones) or mouths."""
     margin = config.mouth_margin if part == "mouth" else config.eye_margin
-    crops, points = [], []
-    for index in rng.choice(len(faces), recipe.batch, p=faces.chance):
-        view = views.random_view(faces, int(index), rng)
+    chosen = list(LIPS if part == "mouth" else RIGHT_EYE)
+    rows: list[tuple[Any, ...]] = []
+    for _ in range(recipe.batch):
+        view, _, _ = faces.draw(rng)
         name = "mouth" if part == "mouth" else "right"  # mirrored half of the time: both eyes
-        matrix = views.detail_view(view, name, margin, rng)
+        matrix = views.detail_view(view, name, margin, rng, rough_share=recipe.rough)
         crop = view.take(matrix, config.detail_side)
-        chosen = LIPS if part == "mouth" else RIGHT_EYE
-        points.append(views.inside(view.landmarks[list(chosen)], matrix))
-        if rng.random() < 0.1 and crops:
-            views.occlude(crop, crops[-1], rng)
-        crops.append(views.disturb(crop, rng))
-    return np.stack(crops), np.stack(points), np.ones(len(crops), bool)
+        seen = view.visible
+        if rng.random() < 0.5 * recipe.covers and rows:
+            seen = views.covered(crop, view, matrix, rows[-1][0], rng)
+        if rng.random() >= recipe.plain:
+            crop = views.disturb(crop, rng)
+        points = views.inside(view.landmarks[chosen], matrix)
+        rows.append((crop, points, True, seen[chosen], view.trust[chosen]))
+    return Batch(*(np.stack(column) for column in zip(*rows, strict=True)))
 
 
 class PointLoss(nn.Module):
@@ -118,7 +156,10 @@ class PointLoss(nn.Module):
     def __init__(self, part: str, config: LandmarkConfig) -> None:
         super().__init__()
         order = {"coarse": tuple(range(478)), "eye": RIGHT_EYE, "mouth": LIPS}[part]
-        weight = torch.tensor([3.0 if i in INNER + PROFILE else 1.0 for i in order])
+        # The detail parts read the centre again: it needs no more weight than what finds it.
+        weight = torch.tensor([1.3 if i in CENTRE + PROFILE else 1.0 for i in order])
+        if part == "eye":
+            weight[[order.index(i) for i in RIGHT_IRIS]] = IRIS_WEIGHT
         self.register_buffer("weight", weight / weight.sum())
         place = {point: at for at, point in enumerate(order)}
         pairs = [(place[a], place[b]) for a, b in OPENINGS[part]]
@@ -127,33 +168,36 @@ class PointLoss(nn.Module):
         margin = {"eye": config.eye_margin, "mouth": config.mouth_margin}.get(part, 1.0)
         self.unit = 1 / (EXTENT * margin)
 
-    def forward(self, found: Tensor, target: Tensor) -> Tensor:
-        """Return the loss (B,) of points (B, N, 2 or 3) against (B, N, 3)."""
-        if self.part == "coarse":
-            unit = (target[:, 33, :2] - target[:, 263, :2]).norm(dim=1).clamp_min(1e-3)
-        else:
-            unit = torch.full((len(found),), self.unit)
-        scale = 1 / unit[:, None, None]
+    def unit_of(self, target: Tensor) -> Tensor:
+        """Return the distance of the eyes (B,) in the units of points (B, N, 3)."""
+        if self.part == "coarse":  # the crop's, where the head is turned and they come close
+            return (target[:, 33, :2] - target[:, 263, :2]).norm(dim=1).clamp_min(0.25)
+        return torch.full((len(target),), self.unit)
+
+    def forward(self, found: Tensor, target: Tensor, trust: Tensor) -> Tensor:
+        """Return the loss (B,) of points (B, N, 2 or 3) against (B, N, 3), trusted (B, N)."""
+        scale = 1 / self.unit_of(target)[:, None, None]
         target = target[..., : found.shape[2]]
         error = nn.functional.smooth_l1_loss(
             found * scale, target * scale, beta=0.01, reduction="none"
         )
-        flat = error[..., :2].sum(2) @ self.weight
+        flat = (error[..., :2].sum(2) * trust) @ self.weight
         if found.shape[2] == 3:
-            flat = flat + 0.6 * (error[..., 2] @ self.weight)
+            flat = flat + 0.6 * ((error[..., 2] * trust) @ self.weight)
         a, b = self.pairs
         gap = (found[:, a, :2] - found[:, b, :2]) - (target[:, a, :2] - target[:, b, :2])
-        size = (gap * scale).abs().sum(2).mean(1)
+        worth = torch.minimum(trust[:, a], trust[:, b])
+        size = ((gap * scale).abs().sum(2) * worth).mean(1)
         return flat + 0.3 * size
 
 
-def start_from_shapes(net: LandmarkNet, part: str, faces: views.FaceSet, rng: Any) -> None:
+def start_from_shapes(net: LandmarkNet, part: str, faces: Mixture, rng: Any) -> None:
     """Set the last layer to the mean and main directions of the points, so that learning starts
     from faces."""
     config = net.config
     rows, module = [], getattr(net, part)
-    for index in rng.choice(len(faces), min(2000, 4 * len(faces))):
-        view = views.random_view(faces, int(index), rng)
+    for _ in range(min(2000, 4 * len(faces.real))):
+        view, _, _ = faces.draw(rng)
         if part == "coarse":
             matrix = views.face_view(view, config.margin, rng)
             rows.append(views.inside(view.landmarks, matrix).ravel())
@@ -178,112 +222,111 @@ def start_from_shapes(net: LandmarkNet, part: str, faces: views.FaceSet, rng: An
 
 def fit(
     part: str, folder: Path, state_path: Path, recipe: Recipe, *, seed: int = 0,
-    config: LandmarkConfig | None = None,
+    config: LandmarkConfig | None = None, rendered: Path | None = None, restart: bool = False,
+    teacher: Path | None = None,
 ) -> LandmarkNet:  # fmt: skip
-    """Return a network whose `part` is trained; continue where `state_path` left off."""
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    net = LandmarkNet(config)
-    faces = views.FaceSet(folder)
-    if part == "reader":
-        from talkgen.training.perception_reader import fit_reader
+    """Return a network whose `part` is trained; continue where `state_path` left off.
 
-        return fit_reader(net, faces, recipe, rng, state_path)
+    folder : what `scripts/prepare_faces.py` wrote
+    rendered : what `scripts/render_heads.py` wrote, where rendered heads teach too
+    restart : a new schedule from the averaged weights of the state
+    teacher : task file of the Face Landmarker, of which the reader learns how it scores points
+    """
+    torch.manual_seed(seed)
+    net = LandmarkNet(config)
+    drawn = RenderedFaces(rendered) if rendered is not None else None
+    faces = Mixture(views.FaceSet(folder), drawn, recipe.rendered)
+    if part == "reader":
+        return fit_last(net, faces, recipe, state_path, seed, teacher)
     if not state_path.exists():
-        start_from_shapes(net, part, faces, rng)
+        start_from_shapes(net, part, faces, np.random.default_rng(seed))
     module: nn.Module = getattr(net, part).to(memory_format=torch.channels_last)
     loss_of = PointLoss(part, net.config)
-    optimizer = _optimizer(module, recipe)
-    average = {k: v.clone() for k, v in module.state_dict().items()}
-    step, elapsed = 0, 0.0
-    if state_path.exists():
-        state = torch.load(state_path, weights_only=False)
-        module.load_state_dict(state["module"])
-        optimizer.load_state_dict(state["optimizer"])
-        average, step, elapsed = state["average"], state["step"], state["elapsed"]
-        rng = np.random.default_rng(seed + step)
-        log.info("%s: continuing at step %d, %.1f min", part, step, elapsed / 60)
-    started, saved = time.process_time() - elapsed, time.monotonic()
-    running: list[float] = []
-    while True:
-        elapsed = time.process_time() - started
-        progress = max(elapsed / (60 * recipe.minutes), step / recipe.steps)
-        if progress >= 1 or time.monotonic() - saved > recipe.save_every_s:
-            saved = time.monotonic()
-            save_state(state_path, {
-                "module": module.state_dict(), "optimizer": optimizer.state_dict(),
-                "average": average, "step": step, "elapsed": elapsed,
-            })  # fmt: skip
-            report = evaluate_part(net, part, average, folder)
-            log.info("%s step %d %.0f%% loss %.4f held %s", part, step, 100 * progress,
-                     float(np.mean(running[-200:] or [0])), report)  # fmt: skip
-        if progress >= 1:
-            return _with(net, part, average)
-        rate = recipe.rate * min(1.0, (progress + 1e-4) / recipe.warmup)
-        for group in optimizer.param_groups:
-            group["lr"] = rate * (0.5 * (1 + np.cos(np.pi * progress)) * 0.99 + 0.01)
-        module.train()
-        loss = _loss(module, part, loss_of, batch_of(part, faces, net.config, recipe, rng))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        running.append(float(loss.detach()))
-        blend(average, module, min(recipe.average, step / (step + 10)))
+
+    def loss(moment: loop.Moment) -> Tensor:
+        return part_loss(module, loss_of, batch_of(part, faces, net.config, recipe, moment.rng))
+
+    average = loop.fit(
+        module, loss, recipe.schedule, state_path, seed=seed, name=part, restart=restart,
+        report=lambda weights: evaluate_part(net, part, weights, folder),
+    )  # fmt: skip
+    return _with(net, part, average)
 
 
-def batch_of(
-    part: str, faces: views.FaceSet, config: LandmarkConfig, recipe: Recipe, rng: Any
-) -> Any:
-    """Return crops (B, S, S, 3) uint8, points (B, N, 3) and whether a face is there (B,)."""
+def fit_last(
+    net: LandmarkNet, faces: Mixture, recipe: Recipe, state_path: Path, seed: int,
+    teacher: Path | None = None,
+) -> LandmarkNet:  # fmt: skip
+    """Return a network with the parts that learn from what the others read, in this order: how
+    sure the coarse part is, the join (states of their own beside) and the reader."""
+    from talkgen.training.perception_join import fit_join
+    from talkgen.training.perception_reader import STEPS, fit_reader
+    from talkgen.training.perception_readings import readings_of
+    from talkgen.training.perception_scorer import TeacherScorer
+    from talkgen.training.perception_sure import fit_sure
+
+    folder = state_path.parent
+    net = assemble(folder, net.config)
+    fit_sure(net, faces, recipe, folder, seed=seed)
+    found = readings_of(net, faces, folder, seed=seed, copies=recipe.copies)
+    fit_join(net, found, faces.share)
+    loop.save_state(
+        folder / "join.pt", {"average": net.join.state_dict(), "step": 0, "elapsed": 0.0}
+    )
+    steps = min(recipe.schedule.steps, STEPS)
+    # Only rendered heads know how far they are turned.
+    scorer = TeacherScorer(teacher) if teacher is not None else None
+    fit_reader(
+        net, found, min(1.4 * faces.share, 0.5), state_path, scorer=scorer, steps=steps, seed=seed
+    )
+    return net.eval()
+
+
+def load_sure(net: LandmarkNet, weights: loop.Weights) -> None:
+    """Set how sure the coarse part is: its presence, sure and confidence layers."""
+    net.coarse.load_state_dict(net.coarse.state_dict() | weights)
+
+
+def batch_of(part: str, faces: Mixture, config: LandmarkConfig, recipe: Recipe, rng: Any) -> Batch:
+    """Return a batch for a part."""
     if part == "coarse":
         return coarse_batch(faces, config, recipe, rng)
     return detail_batch(faces, config, recipe, rng, part)
 
 
-def blend(average: dict[str, Tensor], module: nn.Module, keep: float) -> None:
-    """Move a running average of weights towards a module's, in place."""
-    with torch.no_grad():
-        for key, value in module.state_dict().items():
-            if value.dtype.is_floating_point:
-                average[key].lerp_(value, 1 - keep)
-            else:
-                average[key].copy_(value)
-
-
-def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    flat = [p for p in module.parameters() if p.ndim < 2]
-    deep = [p for p in module.parameters() if p.ndim >= 2]
-    return torch.optim.AdamW(
-        [{"params": deep, "weight_decay": recipe.decay}, {"params": flat, "weight_decay": 0.0}],
-        lr=recipe.rate,
+def part_loss(module: nn.Module, loss_of: PointLoss, batch: Batch) -> Tensor:
+    """Return the loss of a part on a batch."""
+    with torch.autocast("cpu", torch.bfloat16):
+        out = module(as_input(batch.crops))
+    there = torch.from_numpy(batch.there).float()
+    target, trust = torch.from_numpy(batch.points), torch.from_numpy(batch.trust)
+    found = out.points.float()
+    loss = (loss_of(found, target, trust) * there).sum() / there.sum().clamp_min(1)
+    if loss_of.part != "coarse":
+        return loss
+    return loss + 0.08 * sure_loss(
+        out.presence.float(), out.confidence.float(), found, loss_of, batch
     )
 
 
-def _loss(module: nn.Module, part: str, loss_of: PointLoss, batch: Any) -> Tensor:
-    crops, points, there = batch
-    with torch.autocast("cpu", torch.bfloat16):
-        out = module(as_input(crops))
-    found, presence = out if part == "coarse" else (out, None)
-    mask = torch.from_numpy(there).float()
-    loss = (loss_of(found.float(), torch.from_numpy(points)) * mask).sum() / mask.sum().clamp_min(1)
-    if presence is not None:
-        loss = loss + 0.08 * nn.functional.binary_cross_entropy_with_logits(presence.float(), mask)
-    return loss
+def sure_loss(
+    presence: Tensor, confidence: Tensor, found: Tensor, loss_of: PointLoss, batch: Batch
+) -> Tensor:
+    """Return the loss of presence (B,) and confidence (B, 478), logits, beside points found.
+
+    A point is to be as sure as it is right, and nothing hides it.
+    """
+    there, target = torch.from_numpy(batch.there).float(), torch.from_numpy(batch.points)
+    error = (found - target)[..., :2].detach().norm(dim=2) / loss_of.unit_of(target)[:, None]
+    right = torch.exp(-((error / RIGHT_WITHIN) ** 2)) * torch.from_numpy(batch.visible)
+    entropy = nn.functional.binary_cross_entropy_with_logits
+    return entropy(presence, there) + 0.5 * entropy(confidence, right * there[:, None])
 
 
 def _with(net: LandmarkNet, part: str, average: dict[str, Tensor]) -> LandmarkNet:
     other = copy.deepcopy(net)
     getattr(other, part).load_state_dict(average)
     return other.eval()
-
-
-def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write a state whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(state, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
 
 
 def evaluate_part(net: LandmarkNet, part: str, average: Any, folder: Path) -> dict[str, float]:
@@ -296,20 +339,21 @@ def evaluate_part(net: LandmarkNet, part: str, average: Any, folder: Path) -> di
         return {}
     module = getattr(_with(net, part, average), part)
     recipe = Recipe(batch=min(256, len(faces)), negatives=0.1)
-    crops, wanted, there = batch_of(part, faces, net.config, recipe, np.random.default_rng(1))
+    mixture = Mixture(faces, None, 0.0)
+    batch = batch_of(part, mixture, net.config, recipe, np.random.default_rng(1))
+    crops, wanted, there = batch.crops, batch.points, batch.there
     with torch.inference_mode():
         out = [module(as_input(crops[i : i + 32])) for i in range(0, len(crops), 32)]
     result = {}
     if part == "coarse":
-        presence = torch.cat([o[1] for o in out]).numpy()
+        presence = torch.cat([o.presence for o in out]).numpy()
         result["presence"] = float(((presence > 0) == there).mean())
         unit = np.linalg.norm(wanted[:, 33, :2] - wanted[:, 263, :2], axis=1)
         groups = {"lips": LIPS, "eyes": RIGHT_LIDS + LEFT_LIDS}
-        out = [o[0] for o in out]
     else:
         unit = np.full(len(wanted), PointLoss(part, net.config).unit)
         groups = {"lids": range(16), "iris": range(16, 21)} if part == "eye" else {}
-    found = torch.cat(out).numpy()
+    found = torch.cat([o.points for o in out]).numpy()
     gap = np.linalg.norm(found[there, :, :2] - wanted[there, :, :2], axis=2)
     error = 100 * gap / unit[there, None]
     result["mean"] = float(error.mean())
@@ -320,12 +364,15 @@ def evaluate_part(net: LandmarkNet, part: str, average: Any, folder: Path) -> di
 def assemble(states: Path, config: LandmarkConfig | None = None) -> LandmarkNet:
     """Return the network of the averaged weights of the parts whose states lie in `states`."""
     net = LandmarkNet(config)
-    for part in PARTS:
+    for part in (*PARTS, "join"):
         path = states / f"{part}.pt"
         if path.exists():
             state = torch.load(path, weights_only=False)
             getattr(net, part).load_state_dict(state["average"])
-            log.info("%s: step %d, %.0f min", part, state["step"], state["elapsed"] / 60)
+            log.info("%s: step %d, %.0f min", part, state["step"],
+                     state["elapsed"] / 60)  # fmt: skip
         else:
             log.warning("%s: untrained", part)
+    if (states / "sure.pt").exists():
+        load_sure(net, torch.load(states / "sure.pt", weights_only=False)["average"])
     return net.eval()

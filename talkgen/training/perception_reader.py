@@ -1,93 +1,125 @@
-"""The fit of the landmark network's reader: points become expression scores and head rotation."""
+"""The fit of the landmark network's reader: what the other parts read becomes scores and rotation.
+
+Rotation has one meaning, that of the head model's axes: exact on rendered heads; on real faces that
+of the head fitted to the teacher's landmarks (the teacher's own matrix sits five degrees higher
+and turns a sixth less), worth less the more the head is turned. The channels that the teacher reads
+are learned from it alone (on real faces and on rendered heads that face the viewer, where it was
+asked); those that it never reports, from the exact weights of rendered heads. Only these heed the
+features beside the points: for the others features were no gain on people left out.
+"""
 
 from __future__ import annotations
 
-import copy
 import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
-from talkgen.face.detector import FaceDetector
-from talkgen.face.embedded import EmbeddedBackend
-from talkgen.face.landmarks import LandmarkNet, upright
-from talkgen.face.points import MIRROR, MIRROR_CHANNELS
-from talkgen.face.region import Region, region_of
-from talkgen.training.perception_landmarks import PARTS, Recipe, assemble, save_state
-from talkgen.training.perception_views import FaceSet
+from talkgen.face.landmarks import Frame, LandmarkNet, upright
+from talkgen.training import loop
+from talkgen.training.perception_readings import Readings
+from talkgen.training.perception_scorer import TeacherScorer
+from talkgen.types import MOTION_CHANNELS
 
 log = logging.getLogger(__name__)
 
-
-def read_points(net: LandmarkNet, faces: FaceSet, rng: Any) -> Any:
-    """Return what the trained parts find on the cached faces: points (N, 478, 3), and the rows.
-
-    The crops are off by what following a face would leave.
-    """
-    backend = EmbeddedBackend(FaceDetector(), copy.deepcopy(net))
-    points, rows = [], []
-    for row in range(len(faces)):
-        exact = region_of(faces.landmarks[row])
-        dx, dy = rng.normal(0, 0.02, 2) * exact.size
-        size = exact.size * float(np.exp(rng.normal(0, 0.03)))
-        region = Region(exact.x + dx, exact.y + dy, size, exact.roll + rng.normal(0, 0.03))
-        face = backend.read(faces.crop(row), region)
-        if face is not None:
-            points.append(face.landmarks)
-            rows.append(row)
-        if row % 1000 == 0:
-            log.info("read %d of %d", row, len(faces))
-    return np.array(points, np.float32).reshape(-1, 478, 3), np.array(rows, int)
+NEVER_REPORTED = (
+    "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight",
+    "jawForward", "jawLeft", "jawRight", "eyeWideLeft", "eyeWideRight", "mouthLowerDownLeft",
+    "mouthLowerDownRight", "mouthFrownLeft", "mouthFrownRight", "tongueOut",
+)  # fmt: skip
+"""Channels that the teacher leaves at rest or misreads on rendered heads."""
+TAUGHT = torch.tensor([c not in NEVER_REPORTED for c in MOTION_CHANNELS])
+STEPS = 8000
+"""With as many made faces as there are, more is no gain."""
+VARIANTS = 12
+"""Faces made of each real one, whose points carry the errors of other readings."""
+HEARD = 0.5
+"""Share of the scorer's word on the points found in the label; the rest is the teacher's on the
+picture."""
+ROTATION_WEIGHT = 4.0
+REST = torch.tensor([c == "tongueOut" for c in MOTION_CHANNELS])
+"""Channels that count as zero on every real face of the training set."""
 
 
 def fit_reader(
-    net: LandmarkNet, faces: FaceSet, recipe: Recipe, rng: Any, state_path: Path
-) -> LandmarkNet:
-    """Return a network whose reader is trained on the teacher's points with noise.
+    net: LandmarkNet, found: Readings, rendered: float, state_path: Path, *,
+    scorer: TeacherScorer | None = None, steps: int = STEPS, seed: int = 0,
+) -> None:  # fmt: skip
+    """Train `net.reader` on readings, anew; the join has to be fitted before.
 
-    Where the other parts are trained already, on the points that they find too: their errors are
-    not like noise, and the reader learns to see through them.
+    rendered : share that rendered heads have
+    scorer : what the points found mean to the teacher; None: only its word on the picture counts
     """
-    points, rows = faces.landmarks.astype(np.float32), np.arange(len(faces))
-    if all((state_path.parent / f"{part}.pt").exists() for part in PARTS[:3]):
-        found, found_rows = read_points(assemble(state_path.parent, net.config), faces, rng)
-        points, rows = np.concatenate([points, found]), np.concatenate([rows, found_rows])
-    level, roll = upright(torch.from_numpy(points))
-    scores = torch.from_numpy(faces.scores[rows].astype(np.float32))
-    rotation = torch.from_numpy(faces.rotation[rows].astype(np.float32))
-    rotation = rotation - torch.stack([0 * roll, 0 * roll, roll], 1)
-    flipped = level[:, MIRROR] * torch.tensor([-1.0, 1.0, 1.0])
-    order = torch.from_numpy(MIRROR_CHANNELS)
-    level = torch.cat([level, flipped])
-    scores = torch.cat([scores, scores[:, order]])
-    rotation = torch.cat([rotation, rotation * torch.tensor([1.0, -1.0, -1.0])])
-    chance = np.tile(faces.chance[rows], 2)
-    chance /= chance.sum()
     reader = net.reader
-    reader.usual.copy_(level.mean(0).flatten())
-    reader.scale.copy_(1 / (level.std(0).flatten() + 0.01))
+    hidden, placed = torch.from_numpy(found.hidden), torch.from_numpy(found.points)
+    with torch.no_grad():
+        settled = net.settle(torch.from_numpy(found.first), placed, hidden)
+    frame = Frame.of(settled)
+    level, roll = frame.level(settled), frame.roll
+    exact, worth = torch.from_numpy(found.exact) > 0.5, torch.from_numpy(found.worth)
+    rotation = torch.from_numpy(found.rotation) - torch.stack([0 * roll, 0 * roll, roll], 1)
+    asked = torch.from_numpy(found.asked) > 0.5
+    scores = torch.where(TAUGHT, torch.from_numpy(found.taught), torch.from_numpy(found.scores))
+    scores[~exact] *= ~REST
+    flat = level.flatten(1)
+    reader.usual.copy_(flat.mean(0))
+    reader.scale.copy_(1 / (flat.std(0) + 0.01))
+    reader.heed.copy_((~TAUGHT).float())
     # Channels that hardly move count as much as those that do, within reason.
-    weight = 1 / (scores.std(0) + 0.05)
-    steps = min(recipe.steps, 6000)
-    optimizer = torch.optim.AdamW(reader.parameters(), lr=2e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
-    for step in range(steps):
-        rows = torch.from_numpy(rng.choice(len(level), 128, p=chance))
-        noise = rng.standard_normal((len(rows), *level.shape[1:]), np.float32)
-        size = np.abs(rng.normal(0, 0.004, (len(rows), 1, 1))).astype(np.float32)
-        moved, turn = upright(level[rows] + torch.from_numpy(noise * size))
-        out, angles = reader(moved)
-        gap = (out - scores[rows]) * weight
+    weight = torch.where(
+        TAUGHT, 1 / (_spread(scores[asked]) + 0.05), 0.5 / (_spread(scores[exact]) + 0.1)
+    )
+    known = torch.where(exact[:, None], ~TAUGHT, REST).float() + asked[:, None] * TAUGHT
+    errors = flat - frame.level(torch.from_numpy(found.wanted)).flatten(1)
+    shown, origin = _variants(flat, errors, ~exact, np.random.default_rng(seed))
+    labels = scores[origin]
+    if scorer is not None:
+        log.info("reader: asking the scorer about %d faces", len(shown))
+        heard = torch.from_numpy(scorer(shown.unflatten(1, (-1, 3)).numpy()))
+        told = asked[origin][:, None] & TAUGHT
+        labels = torch.where(told, labels.lerp(heard, HEARD), labels)
+    ends = np.cumsum(found.shares(rendered)[origin.numpy()])
+
+    def loss_of(moment: loop.Moment) -> Tensor:
+        rng = moment.rng
+        drawn = np.searchsorted(ends, rng.random(128) * ends[-1])
+        picked = torch.from_numpy(np.minimum(drawn, len(ends) - 1))
+        rows = origin[picked]
+        noise = rng.standard_normal((len(rows), flat.shape[1]), np.float32)
+        size = np.abs(rng.normal(0, 0.002, (len(rows), 1))).astype(np.float32)
+        points = (shown[picked] + torch.from_numpy(noise * size)).unflatten(1, (-1, 3))
+        moved, turn = upright(points)
+        features = nn.functional.dropout(hidden[rows], 0.2)
+        out, angles = reader(moved, features)
+        gap = (out - labels[picked]) * weight * known[rows]
         loss = (gap.square() + 0.2 * gap.abs()).mean()
         wanted = rotation[rows] - torch.stack([0 * turn, 0 * turn, turn], 1)
-        loss = loss + 2 * (angles - wanted).abs().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if step % 1000 == 0 or step == steps - 1:
-            log.info("reader step %d loss %.5f", step, float(loss.detach()))
-    save_state(state_path, {"average": net.reader.state_dict(), "step": steps, "elapsed": 0.0})
-    return net.eval()
+        return loss + ROTATION_WEIGHT * ((angles - wanted).abs().mean(1) * worth[rows]).mean()
+
+    # Always from the start: the readings that it learns from may be new.
+    state_path.unlink(missing_ok=True)
+    schedule = loop.Schedule(minutes=1e6, steps=steps, warmup=0.1, decay=0.01, average=0.995)
+    average = loop.fit(reader, loss_of, schedule, state_path, seed=seed, name="reader")
+    reader.load_state_dict(average)
+
+
+def _variants(flat: Tensor, errors: Tensor, real: Tensor, rng: Any) -> tuple[Tensor, Tensor]:
+    """Return faces (M, 3 P), the (N, 3 P) read ones first, and the row (M,) that each is made of.
+
+    The others are the real ones with the errors of one reading on the labels of another: more
+    people for each kind of error.
+    """
+    rows = torch.where(real)[0].repeat(VARIANTS)
+    if not len(rows):
+        return flat, torch.arange(len(flat))
+    others = rows[torch.from_numpy(rng.integers(0, len(rows), len(rows)))]
+    made = flat[rows] + errors[others] - errors[rows]
+    return torch.cat([flat, made]), torch.cat([torch.arange(len(flat)), rows])
+
+
+def _spread(values: Tensor) -> Tensor:
+    return values.std(0) if len(values) > 1 else torch.ones(values.shape[1])

@@ -8,16 +8,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
 from talkgen.face.points import MIRROR, MIRROR_CHANNELS
 from talkgen.face.region import detail_region, region_of
-from talkgen.types import ImageArray
+from talkgen.training.perception_covers import cover, hidden_points
+from talkgen.types import NUM_LANDMARKS, ImageArray
 
 Generator = np.random.Generator
+
+
+class Labelled(Protocol):
+    """Faces with labels: what the teacher read, or what was drawn."""
+
+    landmarks: Any
+    scores: Any
+    rotation: Any
+    chance: Any
+
+    def __len__(self) -> int:
+        """Return the number of faces."""
+
+    def crop(self, index: int) -> ImageArray:
+        """Return the picture of a face."""
+
+    def visible(self, index: int) -> Any:
+        """Return which points (478,) nothing hides, as far as is known."""
+
+    def trust(self, index: int) -> Any:
+        """Return how much the place of each point (478,) is worth, from 0 to 1."""
+
+    def taught(self, index: int) -> tuple[Any, bool]:
+        """Return the teacher's scores (52,) and whether it was asked."""
 
 
 class FaceSet:
@@ -49,15 +74,35 @@ class FaceSet:
         """Return the cached crop of a face."""
         return np.asarray(self.crops[self.rows[index]])
 
+    def visible(self, index: int) -> Any:
+        """Return ones: the teacher does not say what it sees."""
+        del index
+        return np.ones(NUM_LANDMARKS, bool)
+
+    def trust(self, index: int) -> Any:
+        """Return less for turned heads, which the teacher reads too frontal."""
+        turned = abs(np.degrees(self.rotation[index, 1]))
+        worth = float(np.clip(1 - (turned - 18) / 12, 0.3, 1))
+        return np.full(NUM_LANDMARKS, worth, np.float32)
+
+    def taught(self, index: int) -> tuple[Any, bool]:
+        """Return the teacher's scores (52,), which all of these faces have."""
+        return self.scores[index], True
+
 
 @dataclass
 class View:
-    """A face seen through a random affine map: `matrix` (2, 3) from view units to crop pixels."""
+    """A face seen through a random affine map: `matrix` (2, 3) from view units to crop pixels.
+
+    visible, trust : (478,) see `Labelled`
+    """
 
     crop: ImageArray
     landmarks: Any
     scores: Any
     flip: bool
+    visible: Any = None
+    trust: Any = None
 
     def take(self, matrix: Any, side: int) -> ImageArray:
         """Return (side, side, 3) pixels; `matrix` (2, 3) maps network units to crop pixels."""
@@ -91,16 +136,25 @@ def square(x: float, y: float, size: float, roll: float, warp: Any) -> Any:
     return np.concatenate([linear, [[x], [y]]], axis=1)
 
 
-def random_view(faces: FaceSet, index: int, rng: Generator) -> View:
+def random_view(faces: Labelled, index: int, rng: Generator) -> View:
     """Return a face, mirrored half of the time."""
     crop, landmarks, scores = faces.crop(index), faces.landmarks[index], faces.scores[index]
+    visible, trust = faces.visible(index), faces.trust(index)
     flip = bool(rng.random() < 0.5)
     if flip:
         crop = crop[:, ::-1]
         landmarks = landmarks.copy()
         landmarks[:, 0] = crop.shape[1] - 1 - landmarks[:, 0]
         landmarks, scores = landmarks[MIRROR], scores[MIRROR_CHANNELS]
-    return View(np.ascontiguousarray(crop), landmarks, scores, flip)
+        visible, trust = visible[MIRROR], trust[MIRROR]
+    return View(np.ascontiguousarray(crop), landmarks, scores, flip, visible, trust)
+
+
+def covered(crop: ImageArray, view: View, matrix: Any, other: ImageArray, rng: Generator) -> Any:
+    """Put something before the face of a crop, in place; return which points (478,) stay seen."""
+    side = crop.shape[0]
+    points = (inside(view.landmarks, matrix)[:, :2] + 0.5) * side - 0.5
+    return view.visible & ~hidden_points(points, cover(crop, points, other, rng))
 
 
 def random_warp(rng: Generator) -> Any:
@@ -110,11 +164,14 @@ def random_warp(rng: Generator) -> Any:
     return np.array([[squeeze, shear[0]], [shear[1], 1 / squeeze]])
 
 
-def face_view(view: View, margin: float, rng: Generator) -> Any:
-    """Return the map of a whole-face crop, off by what a detector or the frame before would be."""
+def face_view(view: View, margin: float, rng: Generator, *, rough_share: float = 0.45) -> Any:
+    """Return the map of a whole-face crop, off by what a detector or the frame before would be.
+
+    rough_share : how often it is the detector's; the frame before is precise
+    """
     region = region_of(view.landmarks, margin=margin)
-    rough = rng.random() < 0.45
-    turn, shift, zoom = (0.22, 0.06, 0.13) if rough else (0.05, 0.02, 0.05)
+    rough = rng.random() < rough_share
+    turn, shift, zoom = (0.22, 0.06, 0.13) if rough else (0.04, 0.018, 0.035)
     roll = rng.normal(0, turn)
     if rough and rng.random() < 0.2:
         roll = rng.uniform(-0.7, 0.7)
@@ -122,17 +179,24 @@ def face_view(view: View, margin: float, rng: Generator) -> Any:
     size = region.size * np.exp(rng.normal(0, zoom))
     return square(
         region.x + dx, region.y + dy, size, region.roll + np.clip(roll, -0.75, 0.75),
-        random_warp(rng),
+        random_warp(rng) if rng.random() < 0.6 else np.eye(2),
     )  # fmt: skip
 
 
-def detail_view(view: View, part: str, margin: float, rng: Generator) -> Any:
-    """Return the map of a "mouth", "right" or "left" crop, off as the coarse network would be."""
+def detail_view(
+    view: View, part: str, margin: float, rng: Generator, *, rough_share: float = 0.3
+) -> Any:
+    """Return the map of a "mouth", "right" or "left" crop, off as the coarse network would be.
+
+    rough_share : how often it is as far off as on faces that are hard to read
+    """
     there = detail_region(view.landmarks, part, margin)
-    dx, dy = rng.normal(0, 0.05, 2) * there.size
+    shift, zoom, turn = (0.05, 0.08, 0.07) if rng.random() < rough_share else (0.02, 0.03, 0.03)
+    dx, dy = rng.normal(0, shift, 2) * there.size
     return square(
-        there.x + dx, there.y + dy, there.size * np.exp(rng.normal(0, 0.08)),
-        there.roll + rng.normal(0, 0.07), random_warp(rng),
+        there.x + dx, there.y + dy, there.size * np.exp(rng.normal(0, zoom)),
+        there.roll + rng.normal(0, turn),
+        random_warp(rng) if rng.random() < 0.6 else np.eye(2),
     )  # fmt: skip
 
 
@@ -204,25 +268,6 @@ def shuffled(crop: ImageArray, rng: Generator, *, least: int = 2, most: int = 4)
             i * step : (i + 1) * step, j * step : (j + 1) * step
         ]
     return out
-
-
-def occlude(crop: ImageArray, other: ImageArray, rng: Generator) -> None:
-    """Cover part of a crop in place: a bar, an ellipse or a polygon, flat or cut from `other`."""
-    side = crop.shape[0]
-    mask = np.zeros((side, side), np.uint8)
-    x, y = (int(v) for v in rng.integers(0, side, 2))
-    if rng.random() < 0.5:
-        axes = tuple(int(v) for v in rng.integers(side // 16, side // 4, 2))
-        cv2.ellipse(mask, (x, y), axes, float(rng.uniform(0, 180)), 0, 360, 255, -1)
-    else:
-        points = np.array([x, y]) + rng.normal(0, side / 7, (int(rng.integers(3, 7)), 2))
-        cv2.fillConvexPoly(mask, cv2.convexHull(points.astype(np.int32)), 255)
-    if rng.random() < 0.5:
-        crop[mask > 0] = rng.integers(0, 256, 3, dtype=np.uint8)
-    else:
-        crop[mask > 0] = np.roll(other, int(rng.integers(side)), axis=int(rng.integers(2)))[
-            mask > 0
-        ]
 
 
 def disturb(crop: ImageArray, rng: Generator) -> ImageArray:

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from talkgen.face.detector import STRIDE, DetectorConfig, FaceDetector, agreed, decode, shown_sizes
+from talkgen.face.detector import (
+    AGREEMENT,
+    STRIDE,
+    DetectorConfig,
+    FaceDetector,
+    agreed,
+    decode,
+    shown_sizes,
+)
 from talkgen.face.region import Region
 
 TINY = DetectorConfig(stem=4, widths=(4, 4, 4, 4), depths=(1, 1, 1, 1), joined=4, sides=(64, 96))
@@ -64,13 +72,14 @@ def test_odd_pictures(net: FaceDetector, shape: tuple[int, int]) -> None:
 
 
 def test_what_two_sizes_show_is_surer() -> None:
-    face, same = Region(50, 50, 40, 0.1, 0.6), Region(52, 49, 43, 0.3, 0.5)
+    face, same = Region(50, 50, 40, 0.1, 0.5), Region(52, 49, 43, 0.3, 0.6)
     other, piece = Region(150, 50, 40, 0.0, 0.6), Region(55, 50, 20, 0.0, 0.4)
-    first, second = agreed([[face, other], [same, piece]])
-    assert (first.x, first.size, first.roll) == (50, 40, 0.1)
-    assert first.score == pytest.approx(1 - 0.4 * np.sqrt(0.5))
-    assert second == other
-    assert agreed([[], []]) == []
+    for scale, place in ((1.0, face), (5.0, same)):  # over-large: the smaller picture places it
+        first, second = agreed([[face, other], [same, piece]], [scale, 0.2])
+        assert (first.x, first.size, first.roll) == (place.x, place.size, place.roll)
+        assert first.score == pytest.approx(1 - 0.4 * 0.5**AGREEMENT)
+        assert second == other
+    assert agreed([[], []], [1.0, 0.5]) == []
 
 
 @pytest.mark.parametrize(

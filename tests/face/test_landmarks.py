@@ -10,7 +10,6 @@ from scipy.spatial.transform import Rotation
 from talkgen.face.blocks import fused
 from talkgen.face.landmarks import LandmarkConfig, LandmarkNet, as_input, in_pixels, upright
 from talkgen.face.points import LIPS, RIGHT_EYE
-from talkgen.types import MOTION_CHANNELS
 
 TINY = LandmarkConfig(
     side=64, stem=4, widths=(4, 4, 4), depths=(1, 1, 1), hidden=8, detail_side=32,
@@ -24,17 +23,23 @@ def net() -> LandmarkNet:
     return LandmarkNet(TINY).eval()
 
 
+FEATURES = TINY.hidden + 3 * TINY.detail_hidden
+
+
 def outputs(net: LandmarkNet) -> list[torch.Tensor]:
     crop = torch.linspace(-1, 1, 2 * 3 * 64 * 64).view(2, 3, 64, 64)
     detail = crop[:, :, ::2, ::2]
-    points, presence = net.coarse(crop)
-    return [points, presence, net.eye(detail), net.mouth(detail), *net.read(points)]
+    whole, eye, mouth = net.coarse(crop), net.eye(detail), net.mouth(detail)
+    hidden = torch.cat([whole.hidden, eye.hidden, eye.hidden, mouth.hidden], dim=1)
+    return [*whole[:3], eye.points, mouth.points, *net.read(whole.points, hidden)]
 
 
 def test_shapes(net: LandmarkNet) -> None:
     shapes = [tuple(o.shape) for o in outputs(net)]
     lids, lips = len(RIGHT_EYE), len(LIPS)
-    assert shapes == [(2, 478, 3), (2,), (2, lids, 2), (2, lips, 2), (2, 52), (2, 3)]
+    assert shapes == [
+        (2, 478, 3), (2,), (2, 478), (2, lids, 2), (2, lips, 2), (2, 52), (2, 3)
+    ]  # fmt: skip
 
 
 def test_save_and_load(net: LandmarkNet, tmp_path: Path) -> None:
@@ -53,10 +58,14 @@ def test_deterministic(net: LandmarkNet) -> None:
 def test_gradient_reaches_every_parameter(net: LandmarkNet) -> None:
     net.train()
     torch.manual_seed(1)
-    points, presence = net.coarse(torch.randn(4, 3, 64, 64))
+    whole = net.coarse(torch.randn(4, 3, 64, 64))
     detail = torch.randn(4, 3, 32, 32)
-    scores, rotation = net.read(torch.randn(4, 478, 3) * 40)
-    parts = (points, presence, net.eye(detail), net.mouth(detail), scores, rotation)
+    read = net.read(torch.randn(4, 478, 3) * 40, torch.randn(4, FEATURES))
+    torch.nn.init.normal_(net.join.wide.weight)
+    moved = net.settle(
+        torch.randn(4, 478, 3) * 40, torch.randn(4, 478, 3) * 40, torch.randn(4, FEATURES)
+    )
+    parts = (*whole[:3], moved / 40, net.eye(detail).points, net.mouth(detail).points, *read)
     sum(p.square().sum() for p in parts).backward()
     missing = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not missing
@@ -65,12 +74,28 @@ def test_gradient_reaches_every_parameter(net: LandmarkNet) -> None:
 def test_reading_does_not_depend_on_place_and_size(net: LandmarkNet) -> None:
     rng = np.random.default_rng(0)
     points = torch.from_numpy(rng.normal(0, 30, (1, 478, 3)).astype(np.float32))
-    scores, rotation = net.read(points)
+    hidden = torch.ones(1, FEATURES)
+    scores, rotation = net.read(points, hidden)
     moved = points * 3 + torch.tensor([500.0, -20.0, 7.0])
-    again, turned = net.read(moved)
+    again, turned = net.read(moved, hidden)
     assert torch.allclose(scores, again, atol=1e-5)
     assert torch.allclose(rotation, turned, atol=1e-4)
-    assert scores[0, MOTION_CHANNELS.index("tongueOut")] == 0
+
+
+def test_settling_follows_the_picture(net: LandmarkNet) -> None:
+    """A face that is turned, moved and enlarged is settled the same way; untrained, not at all."""
+    torch.manual_seed(2)
+    first = torch.randn(2, 478, 3) * 20
+    first[:, 33, :2], first[:, 263, :2] = torch.tensor([-20.0, 3]), torch.tensor([20.0, -1])
+    points, hidden = first + torch.randn(2, 478, 3) * 0.3, torch.randn(2, FEATURES)
+    assert torch.allclose(net.settle(first, points, hidden), points, atol=1e-4)
+    torch.nn.init.normal_(net.join.wide.weight, std=0.01)
+    moved = net.settle(first, points, hidden)
+    assert (moved - points).abs().mean() > 0.1
+    turn = torch.tensor(Rotation.from_euler("z", 0.5).as_matrix()).float() * 2
+    shift = torch.tensor([100.0, -30.0, 5.0])
+    again = net.settle(first @ turn.T + shift, points @ turn.T + shift, hidden)
+    assert torch.allclose(again, moved @ turn.T + shift, atol=1e-2)
 
 
 def test_upright_takes_the_roll_out() -> None:

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from talkgen.face.detector import DetectorConfig
+from talkgen.face.head import HeadModel
 from talkgen.face.landmarks import LandmarkConfig
-from talkgen.face.points import MIRROR
-from talkgen.training import perception_detector, perception_landmarks
+from talkgen.face.points import CONTOUR, MIRROR
+from talkgen.training import perception_covers, perception_detector, perception_landmarks
+from talkgen.training.perception_rendered import Mixture, RenderedFaces
 from talkgen.training.perception_scenes import PictureSet, as_regions, scene
 from talkgen.training.perception_views import (
     FaceSet,
@@ -110,20 +112,81 @@ def test_mirrored_scenes(folder: Path) -> None:
         assert one == pytest.approx(other, abs=1e-3)
 
 
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Path:
+    """Write a shard as `scripts/render_heads.py` does, with made-up content."""
+    path = tmp_path_factory.mktemp("rendered")
+    faces = FaceSet(folder)
+    rng = np.random.default_rng(1)
+    stem = path / "shard_00000"
+    np.save(f"{stem}_images.npy", rng.integers(0, 256, (6, 320, 320, 3), dtype=np.uint8))
+    np.save(f"{stem}_parts.npy", np.zeros((6, 320, 320), np.uint8))
+    np.savez(
+        f"{stem}_labels.npz", landmarks=faces.landmarks[:6], weights=rng.uniform(0, 1, (6, 52)),
+        rotation=rng.normal(0, 0.5, (6, 3)), visible=rng.random((6, 478)) < 0.8,
+        gaze=np.zeros((6, 2, 2)), identity=np.zeros((6, 50)), person=np.full(6, "a#1"),
+        index=np.arange(6),
+    )  # fmt: skip
+    return path
+
+
+def test_rendered_heads_are_mixed_in(folder: Path, rendered: Path) -> None:
+    drawn = RenderedFaces(rendered)
+    assert len(drawn) == 6
+    drawn.rotation[0, 1], drawn.rotation[1, 1] = 0.0, 1.0
+    assert drawn.trust(0)[list(CONTOUR)].max() < drawn.trust(1)[list(CONTOUR)].min()
+    mixture = Mixture(FaceSet(folder), drawn, 0.5)
+    rng = np.random.default_rng(0)
+    kinds = [mixture.draw(rng)[1] is drawn for _ in range(200)]
+    assert 70 < sum(kinds) < 130
+    config = LANDMARKS
+    batch = perception_landmarks.coarse_batch(
+        mixture, config, perception_landmarks.Recipe(batch=24), rng
+    )
+    assert batch.crops.shape == (24, config.side, config.side, 3)
+    assert batch.visible.shape == batch.trust.shape == (24, 478)
+    assert not batch.visible[~batch.there].any()
+
+
+@pytest.mark.parametrize("kind", ["hand", "surgical_mask", "glasses", "strands", "beard"])
+def test_covers_change_the_face_and_say_what_they_hide(kind: str) -> None:
+    head = HeadModel.from_pretrained()
+    points = head.landmarks(head.vertices)[:, :2]
+    points = (points - points.mean(0)) * 4 + 64
+    rng = np.random.default_rng(2)
+    changed = hidden = 0
+    for _ in range(10):
+        crop = np.full((128, 128, 3), 150, np.uint8)
+        mask = getattr(perception_covers, kind)(crop, points, rng)
+        changed += int((crop != 150).any())
+        hidden += int(perception_covers.hidden_points(points, mask).sum())
+    assert changed == 10
+    assert (hidden > 0) == (kind != "beard")
+
+
 @pytest.mark.parametrize("part", perception_landmarks.PARTS)
-def test_landmark_parts_learn_and_go_on(folder: Path, tmp_path: Path, part: str) -> None:
+def test_landmark_parts_learn_and_go_on(
+    folder: Path, rendered: Path, tmp_path: Path, part: str
+) -> None:
     recipe = perception_landmarks.PRESETS["tiny"]
     state = tmp_path / f"{part}.pt"
     torch.set_num_threads(1)
-    net = perception_landmarks.fit(part, folder, state, recipe, config=LANDMARKS)
+    net = perception_landmarks.fit(part, folder, state, recipe, config=LANDMARKS, rendered=rendered)
     again = perception_landmarks.assemble(tmp_path, LANDMARKS)
     for one, other in zip(
         getattr(net, part).parameters(), getattr(again, part).parameters(), strict=True
     ):
         assert torch.equal(one, other)
-    longer = dataclasses.replace(recipe, steps=6)
-    perception_landmarks.fit(part, folder, state, longer, config=LANDMARKS)
+    longer = dataclasses.replace(recipe, schedule=dataclasses.replace(recipe.schedule, steps=6))
+    perception_landmarks.fit(part, folder, state, longer, config=LANDMARKS, rendered=rendered)
     assert torch.load(state, weights_only=False)["step"] == 6
+
+
+def test_trust_of_turned_heads(folder: Path) -> None:
+    faces = FaceSet(folder)
+    faces.rotation[:2, 1] = 0.0, np.radians(28)
+    assert faces.trust(0).min() == 1.0
+    assert faces.trust(1).max() < 0.4
 
 
 def test_detector_learns_and_goes_on(folder: Path, tmp_path: Path) -> None:
@@ -131,7 +194,7 @@ def test_detector_learns_and_goes_on(folder: Path, tmp_path: Path) -> None:
     state = tmp_path / "detector.pt"
     torch.set_num_threads(1)
     perception_detector.fit(folder, state, recipe, config=DETECTOR)
-    longer = dataclasses.replace(recipe, steps=5)
+    longer = dataclasses.replace(recipe, schedule=dataclasses.replace(recipe.schedule, steps=5))
     net = perception_detector.fit(folder, state, longer, config=DETECTOR)
     assert torch.load(state, weights_only=False)["step"] == 5
     report = perception_detector.evaluate(net, folder, 64, 4)
