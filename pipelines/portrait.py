@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from talkgen.errors import InputError, NoFaceError
+from talkgen.face.quality import assess
 from talkgen.io.image import as_image
 from talkgen.protocols import FaceAnalyzer
-from talkgen.types import Face, Portrait
+from talkgen.types import Face, ImageArray, Portrait
 
 MIN_SIZE, MAX_SIZE = 64, 8192
 """Longer side of the frames in pixels; H.264 goes no further."""
@@ -23,7 +24,8 @@ def load_portrait(analyzer: FaceAnalyzer, picture: Any, *, face: int | None = No
     """Return the portrait of a picture (a path, a Pillow image, an array or a `Portrait`).
 
     face : which face, counted from 1, largest first; None takes the largest
-    Raises NoFaceError when there is none or when it is smaller than 48 px.
+    Raises NoFaceError when there is none, when it is smaller than 48 px, or when too little is left
+    of it to animate; what makes a face doubtful is said in one warning.
     """
     if isinstance(picture, Portrait):
         check_size(picture.face)
@@ -36,7 +38,9 @@ def load_portrait(analyzer: FaceAnalyzer, picture: Any, *, face: int | None = No
             f"no face found in the picture ({width} x {height} pixels); "
             "give one in which a face is seen from the front or half from the side"
         )
-    return Portrait(image, choose_face(faces, face))
+    chosen = choose_face(faces, face)
+    check_quality(image, chosen)
+    return Portrait(image, chosen)
 
 
 def prepared(renderer: Any, portrait: Portrait, size: int | None) -> Any:
@@ -65,6 +69,15 @@ def choose_face(faces: Sequence[Face], number: int | None) -> Face:
         )  # fmt: skip
     check_size(face)
     return face
+
+
+def check_quality(image: ImageArray, face: Face) -> None:
+    """Raise NoFaceError for a face that cannot be animated, warn about a doubtful one."""
+    quality = assess(image, face)
+    if quality.verdict == "unusable":
+        raise NoFaceError(quality.message)
+    if quality.verdict == "doubtful":
+        log.warning("%s", quality.message)
 
 
 def check_size(face: Face) -> None:

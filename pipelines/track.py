@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from talkgen.errors import InputError, NoFaceError
+from talkgen.face.quality import assess
 from talkgen.io.image import as_image, is_image
 from talkgen.pipelines.portrait import choose_face
 from talkgen.pipelines.talk import check_inputs
@@ -63,16 +64,21 @@ class TrackPipeline:
         if on_start is not None:
             on_start(count)
         sizes: list[tuple[int, int]] = []
+        shown: list[ImageArray] = []
 
         def noted() -> Iterator[ImageArray]:
             for frame in frames:
                 sizes.append((frame.shape[1], frame.shape[0]))
+                shown[:] = [frame]
                 yield frame
 
         track: list[Face | None] = []
         follow = _Follower(face)
         for faces in self.analyzer.track(noted()):
-            track.append(follow.pick(faces))
+            chosen = follow.pick(faces)
+            if chosen is not None and not any(track):
+                _warn(shown[0], chosen)
+            track.append(chosen)
             if on_frame is not None:
                 on_frame()
         return self._motion(track, rate, sizes[0] if sizes else (0, 0))
@@ -103,6 +109,15 @@ class TrackPipeline:
             space="camera",
             frame_size=size,
             extra={"landmarks": landmarks, "scores": scores, "identity": np.asarray(identity)},
+        )
+
+
+def _warn(image: ImageArray, face: Face) -> None:
+    """Say once why a face may be read badly."""
+    quality = assess(image, face, source=False)
+    if quality.verdict != "usable":
+        log.warning(
+            "the face is %s where it is first seen: %s", quality.verdict, "; ".join(quality.reasons)
         )
 
 

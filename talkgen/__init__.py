@@ -25,6 +25,7 @@ _LAZY = {
     "TrackPipeline": "talkgen.pipelines.track",
     "RenderPipeline": "talkgen.pipelines.render",
     "FaceAnalyzer": "talkgen.face.analyzer",
+    "FacesPipeline": "talkgen.pipelines.faces",
     "HeadModel": "talkgen.face.head",
     "MotionGenerator": "talkgen.motion.generator",
     "MeshRenderer": "talkgen.render.mesh",

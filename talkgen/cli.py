@@ -19,7 +19,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import talkgen
-from talkgen.errors import InputError, TalkgenError
+from talkgen.errors import InputError, NoFaceError, TalkgenError
 
 NAME = "talkgen"
 EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPT, EXIT_TERMINATED = 1, 2, 130, 143
@@ -40,6 +40,7 @@ class Backend(StrEnum):
 
     embedded = "embedded"
     mediapipe = "mediapipe"
+    face_alignment = "face-alignment"
 
 
 # Options that several commands share; the defaults stand in the commands' signatures.
@@ -237,6 +238,65 @@ def track(
             )
         write_motion(moves, output)
         say.done(output)
+
+
+@app.command(epilog="Example: talkgen faces group.jpg -o faces.json --overlay seen.png --masks m")
+def faces(
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="Any picture.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE.json", help="All numbers.")
+    ] = None,
+    overlay: Annotated[
+        Path | None, typer.Option(metavar="OUT.png", help="The picture with the points drawn in.")
+    ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Soft masks of skin, lips, hair, ... as face1_skin.png."),
+    ] = None,
+    backend: BackendOption = Backend.embedded,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Say what is seen of every face in PICTURE, and whether it can be animated."""
+    with _reported(quiet, debug) as say:
+        from talkgen.io.output import check_output
+        from talkgen.pipelines.faces import FacesPipeline
+        from talkgen.pipelines.faces_output import (
+            check_folder,
+            faces_table,
+            write_json,
+            write_masks,
+            write_overlay,
+        )
+
+        if output is not None:
+            check_output(output, (".json",), inputs=[picture])
+        if overlay is not None:
+            check_output(overlay, (".png", ".jpg"), inputs=[picture])
+        if masks is not None:
+            check_folder(masks)
+        image = _read_picture(picture)
+        say.stage("loading the models")
+        pipeline = FacesPipeline.from_pretrained(backend=backend.value)
+        readings = pipeline(image)
+        if not readings:
+            raise NoFaceError(
+                f"no human face found in {str(picture)!r} "
+                f"({image.shape[1]} x {image.shape[0]} pixels)"
+            )
+        _print(faces_table(readings))
+        if output is not None:
+            write_json(output, image, readings)
+            say.done(output)
+        if overlay is not None:
+            write_overlay(overlay, image, readings)
+            say.done(overlay)
+        if masks is not None:
+            with say.counted("drawing masks", len(readings)) as step:
+                for number, reading in enumerate(readings, 1):
+                    write_masks(masks, number, pipeline.masks(image, reading.face))
+                    step(1)
+            say.done(masks)
 
 
 @app.command()

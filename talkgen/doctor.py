@@ -17,8 +17,8 @@ PACKAGES = (
     "torch", "numpy", "scipy", "numba", "av", "opencv-python-headless", "pillow", "soxr",
     "safetensors", "typer", "rich",
 )  # fmt: skip
-CHECKPOINTS = ("head", "detector", "landmarks", "motion")
-"""What the main job needs."""
+CHECKPOINTS = ("head", "detector", "landmarks", "identity", "matte", "motion")
+"""What the commands need."""
 
 
 def models_table() -> Any:

@@ -58,3 +58,9 @@ def test_damage_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert len(problems) == 2
     assert "differs" in problems[0]
     assert "missing" in problems[1]
+
+
+def test_perception_stays_small() -> None:
+    """What reads faces comes along with the package: 14 MB are its budget."""
+    names = ("detector", "landmarks", "identity", "matte")
+    assert sum(hub.registry()[name]["bytes"] for name in names) <= 14e6
