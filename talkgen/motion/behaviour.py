@@ -111,7 +111,7 @@ class Behaviour:
             shift[1] -= LIFT * full
             turns[t], shifts[t] = turn * scale, shift * scale
             look = self._gaze.step(turns[t], speaking=speaking, manner=manner)
-            lids = self._blink.step(speaking, hurry=manner.blink)
+            lids = self._blink.step(speaking, manner.blink, accent)
             row = weights[t]
             row += brow * self._scales.upper * BROW_RAISE
             row[_WIDE] *= 1.0 - lids  # a blink is a whole one from wide eyes too

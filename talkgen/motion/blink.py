@@ -1,4 +1,4 @@
-"""Blinks: a renewal process with pairs, livelier in speech and at the ends of phrases.
+"""Blinks: a renewal process with pairs, livelier in speech, on stress and at the ends of phrases.
 
 Rates are those of the tracked `train` speakers (median 24 a minute while speaking,
 results/behaviour.json) and of Bentivoglio et al. 1997 (conversation 26, rest 17); the course of the
@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-MEAN_INTERVAL_S, INTERVAL_SIGMA = 3.0, 0.6  # log-normal, while speaking, the average person
+MEAN_INTERVAL_S, INTERVAL_SIGMA = 3.4, 0.6  # log-normal, while speaking, the average person
 SILENT_PACE = 0.65  # of the rate while nobody speaks
 SHORTEST_INTERVAL_S = 0.45
-PAIR_CHANCE, PAIR_S = 0.12, (0.28, 0.6)  # of a second blink right after
+PAIR_CHANCE, PAIR_S = 0.08, (0.28, 0.6)  # of a second blink right after
 PHRASE_END_CHANCE = 0.22  # of a blink where speech stops
+ACCENT_CHANCE = 0.06  # of a blink on a stressed syllable: twice the usual in the tracks
 CLOSING_S, OPENING_S = 0.1, 0.075  # whole way down; time in which the lids open by 1 - 1/e
 STRETCH_SIGMA = 0.22  # of the logarithm of a blink's length
 DEPTH = (0.82, 1.0)  # of the way down
@@ -39,8 +40,11 @@ class BlinkProcess:
         drawn = float(np.exp(self._rng.normal(center, INTERVAL_SIGMA)))
         return max(drawn, SHORTEST_INTERVAL_S)
 
-    def step(self, speaking: bool, hurry: float = 1.0) -> float:
-        """The lid closing in [0, 1] of the next frame; hurry : factor on the rate just now."""
+    def step(self, speaking: bool, hurry: float = 1.0, accent: bool = False) -> float:
+        """The lid closing in [0, 1] of the next frame.
+
+        hurry : factor on the rate just now; accent : a stressed syllable begins
+        """
         ended = self._speaking and not speaking
         self._speaking = speaking
         if self._rate <= 0:
@@ -50,6 +54,8 @@ class BlinkProcess:
         self._since += 1.0 / self._fps
         if ended and self._since > 1.2 and self._rng.random() < PHRASE_END_CHANCE * hurry:
             self._wait = min(self._wait, float(self._rng.uniform(0.0, 0.25)))
+        if accent and self._since > 0.8 and self._rng.random() < ACCENT_CHANCE * hurry:
+            self._wait = 0.0
         if self._wait <= 0.0 and not self._pending:
             self._pending = self._course()
             self._wait = self._interval()
