@@ -175,7 +175,9 @@ class MelLeveler:
         return float(10.0 * np.log10(self._level_sum / self._level_weight + 1e-10))
 
     def _emit(self) -> Float32:
-        power = self._waiting.pop(0)
+        return self._feature(self._waiting.pop(0))
+
+    def _feature(self, power: Float32) -> Float32:
         level = 10.0 ** (self.level_db / 10.0)
         feature = np.log(power / level + FLOOR) - self._colour_sum / self._colour_weight
         return feature.astype(np.float32)
@@ -189,6 +191,12 @@ class MelLeveler:
             if len(self._waiting) > LEVEL_LOOKAHEAD:
                 out.append(self._emit())
         return np.asarray(out, np.float32).reshape(-1, NUM_MELS)
+
+    def peek(self) -> Float32:
+        """Features of the frames still waiting, as the level stands now; they go on waiting."""
+        return np.asarray([self._feature(p) for p in self._waiting], np.float32).reshape(
+            -1, NUM_MELS
+        )
 
     def finish(self) -> Float32:
         """Features of the frames still waiting."""
