@@ -113,3 +113,68 @@ def mouth_controls(
     out = lips.match(np.clip(out, 0.0, 1.0), gap)
     out[:, brows] = np.clip(wanted[:, brows] * brow_scale, 0.0, 1.0)
     return out.astype(np.float32)
+
+
+SHORTEST_PAUSE = 28  # feature frames (0.28 s) without loudness: with less it may be a consonant
+CLOSING_COURSE = (0.14, 0.08, 0.04)  # limit in the first frames of a pause, while lips come together
+SHUT_FROM = 14  # frames into a pause from which on the lips are shut for good
+FREE = 0.5  # limit from which on it is none
+NOISE_PAUSE = 20  # frames (0.8 s) of silence by the recogniser alone
+GATE_SHOULDER = 0.5  # of a closure's gate that the frames beside it keep
+
+
+def closing_gate(phones: Float32) -> Float32:
+    """(2 T, P) posteriors to (T,): 0 where p, b or m shuts the lips, 1 elsewhere, with ramps."""
+    gate = closure_gate(phones)
+    padded = np.pad(gate, 1, mode="edge")
+    beside = np.minimum(padded[:-2], padded[2:])
+    return np.minimum(gate, 1.0 - GATE_SHOULDER * (1.0 - beside)).astype(np.float32)
+
+
+def pause_limit(phones: Float32, loud: NDArray[np.bool_]) -> Float32:
+    """(2 T, P) posteriors and (4 T,) loudness to (T,): the widest lip gap that pauses allow.
+
+    In a pause the lips come together along CLOSING_COURSE, to PAUSE_GAP, and are shut after
+    SHUT_FROM frames. A pause is SHORTEST_PAUSE without loudness, or NOISE_PAUSE in which the
+    recogniser is sure of silence under noise. Behind a pause the limit widens by LIMIT_STEP a
+    frame. Speech far from any pause has a limit beyond every mouth.
+    """
+    quiet = phones[:, SILENCE].reshape(-1, 2).mean(1)
+    heard = loud.reshape(-1, 4).any(1)
+    pause = silent_stretches(loud, SHORTEST_PAUSE).reshape(-1, 4).all(1)
+    noisy = silent_stretches(heard & (quiet < SURE_OF_SILENCE), NOISE_PAUSE)
+    limit = np.full(len(pause), OPEN, np.float32)
+    since, before = 0, OPEN
+    for t in np.arange(len(pause)):
+        wanted = OPEN
+        if pause[t] or noisy[t]:
+            course = CLOSING_COURSE[since] if since < len(CLOSING_COURSE) else PAUSE_GAP
+            wanted = 0.0 if since >= SHUT_FROM else course
+            since += 1
+        else:
+            since = 0
+        before = min(before + LIMIT_STEP, wanted) if before < FREE else wanted
+        limit[t] = before
+    return limit
+
+
+def mouth_motion(
+    controls: Float32,
+    gap: Float32,
+    gate: Float32,
+    limit: Float32,
+    lips: LipGeometry,
+    mouth_scale: float,
+    brow_scale: float,
+) -> Float32:
+    """(T, C) controls as wanted and (T,) gap over IOD to controls that keep closures (`gate`) and
+    pauses (`limit`)."""
+    calm = np.clip(limit / FULL_SHAPE_GAP, 0.0, 1.0)[:, None]
+    gap = np.minimum(np.maximum(gap, 0.0) * gate * mouth_scale, limit).astype(np.float32)
+    wanted = np.clip(controls, 0.0, 1.0)
+    out = np.zeros_like(wanted)
+    mouth, brows = list(MOUTH_CONTROLS), list(BROW_CONTROLS)
+    out[:, mouth] = (wanted * calm)[:, mouth] * mouth_scale
+    out = lips.match(np.clip(out, 0.0, 1.0), gap)
+    out[:, brows] = np.clip(wanted[:, brows] * brow_scale, 0.0, 1.0)
+    return out.astype(np.float32)

@@ -170,14 +170,20 @@ def mask_features(feature: Float32, rng: Rng) -> Float32:
     return feature
 
 
-def augmented_features(batch: dict[str, NDArray], rng: Rng, history: int) -> dict[str, NDArray]:
+def augmented_features(
+    batch: dict[str, NDArray], rng: Rng, history: int, *, disturb: bool = True
+) -> dict[str, NDArray]:
     """Change a batch at random and replace `power` by `features`.
+
+    disturb : False leaves the sound as it is (levelled, nothing else)
 
     history : motion frames in front that only settle level and colour, for a random half of the
         rows; they are cut off everywhere
     """
-    warp_tempo(batch, rng)
-    power = add_noise(add_room(change_voice(batch["power"], rng), rng), rng)
+    power = batch["power"]
+    if disturb:
+        warp_tempo(batch, rng)
+        power = add_noise(add_room(change_voice(power, rng), rng), rng)
     cold = rng.random(len(power)) < 0.5
     feature = np.empty((len(power), power.shape[1] - 4 * history, BANDS), np.float32)
     if cold.any():
@@ -185,7 +191,7 @@ def augmented_features(batch: dict[str, NDArray], rng: Rng, history: int) -> dic
     if (~cold).any():
         feature[~cold] = level_batch(power[~cold])[:, 4 * history :]
     return {
-        "features": mask_features(feature, rng),
+        "features": mask_features(feature, rng) if disturb else feature,
         "targets": batch["targets"][:, history:],
         "valid": batch["valid"][:, history:],
         "phones": batch["phones"][:, 2 * history :],

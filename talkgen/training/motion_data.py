@@ -48,7 +48,8 @@ def lip_gap(landmarks: Float32) -> Float32:
 class ClipMotion:
     """A clip's fitted motion at 25 frames a second, absolute.
 
-    weights (T, 52), rotation (T, 3), gap (T,), valid (T,), with the person and (N,) sound at 16 kHz
+    weights (T, 52), rotation (T, 3), gap (T,), valid (T,), with the person, (N,) sound at 16 kHz
+    and the (S,) identity of the head fitted to them
     """
 
     name: str
@@ -58,6 +59,7 @@ class ClipMotion:
     gap: Float32
     valid: NDArray[np.bool_]
     sound: Float32
+    shape: Float32 | None = None
 
 
 def load_clips(cache: Path, which: str, *, fitted: bool = True) -> list[ClipMotion]:
@@ -72,10 +74,10 @@ def load_clips(cache: Path, which: str, *, fitted: bool = True) -> list[ClipMoti
         if path.name.endswith(".part.npz") or not sound_path.exists():
             continue
         track = np.load(path)
-        fit_path = cache / "fits" / which / path.name
+        fit_path, shape = cache / "fits" / which / path.name, None
         if fit_path.exists():
             fit = np.load(fit_path)
-            weights, rotation = fit["weights"], fit["rotation"]
+            weights, rotation, shape = fit["weights"], fit["rotation"], fit["identity"]
         elif fitted:
             continue
         else:
@@ -84,7 +86,7 @@ def load_clips(cache: Path, which: str, *, fitted: bool = True) -> list[ClipMoti
         clips.append(
             ClipMotion(
                 path.stem, str(track["person"]), weights, rotation, lip_gap(track["landmarks"]),
-                track["valid"].astype(bool), np.load(sound_path),
+                track["valid"].astype(bool), np.load(sound_path), shape,
             )
         )
     return clips
@@ -169,21 +171,28 @@ class TrackSampler:
         self._rng = np.random.default_rng(seed)
 
     def batch(self, size: int) -> dict[str, NDArray]:
-        """power (B, 4 F, 80), targets (B, F, C + 4), valid (B, F), phones (B, 2 F) (-1:
-        unknown)."""
+        """power (B, 4 F, 80), targets (B, F, C + 4), valid (B, F), phones (B, 2 F) (-1: unknown)
+        and track (B,), which of `tracks` it is."""
         frames = self._frames
         power = np.full((size, 4 * frames, 80), 1e-9, np.float32)
         targets = np.zeros((size, frames, NUM_OUTPUTS), np.float32)
         valid = np.zeros((size, frames), bool)
         phones = np.full((size, 2 * frames), -1, np.int64)
-        for row, pick in enumerate(self._rng.choice(len(self.tracks), size, p=self._chances)):
+        picks = self._rng.choice(len(self.tracks), size, p=self._chances)
+        for row, pick in enumerate(picks):
             track = self.tracks[pick]
-            start = int(self._rng.integers(0, max(1, len(track) - frames + 1)))
+            spare = len(track) - frames
+            start = int(self._rng.integers(0, max(1, spare + 1)))
             stop = min(start + frames, len(track))
             count = stop - start
-            power[row, : 4 * count] = track.power[4 * start : 4 * stop]
-            targets[row, :count] = track.targets[start:stop]
-            valid[row, :count] = track.valid[start:stop]
+            # a short track lies anywhere in the row, so that its beginning is heard as well
+            first = int(self._rng.integers(0, -spare + 1)) if spare < 0 else 0
+            power[row, 4 * first : 4 * (first + count)] = track.power[4 * start : 4 * stop]
+            targets[row, first : first + count] = track.targets[start:stop]
+            valid[row, first : first + count] = track.valid[start:stop]
             if track.phones is not None:
-                phones[row, : 2 * count] = track.phones[2 * start : 2 * stop]
-        return {"power": power, "targets": targets, "valid": valid, "phones": phones}
+                phones[row, 2 * first : 2 * (first + count)] = (
+                    track.phones[2 * start : 2 * stop]
+                )
+        return {"power": power, "targets": targets, "valid": valid, "phones": phones,
+                "track": picks}  # fmt: skip

@@ -1,0 +1,165 @@
+"""Training of encoder and trunk together, on synthetic speech and tracked people.
+
+The encoder comes knowing the phones of synthetic voices and goes on slowly, so that it learns real
+rooms and people; phones of synthetic speech stay in the loss. The loss of motion is (1 - Pearson)
+over a crop, which every speaker's own range leaves alone, and smooth L1. The lip gap is trained
+behind the closure gate, as it will be used.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from talkgen.audio.phones import BILABIALS
+from talkgen.motion.controls import CONTROLS
+from talkgen.motion.mouth import CLOSURE_SLOPE, CLOSURE_START, GATE_SHOULDER
+from talkgen.motion.speech_motion import SpeechMotion
+from talkgen.training.motion_crops import CropSet
+from talkgen.training.motion_loss import motion_loss, output_weights, phone_loss
+
+GAP = len(CONTROLS)
+
+
+@dataclass(frozen=True)
+class HeadsConfig:
+    """How long and how; a preset of scripts/train_motion.py."""
+
+    steps: int = 420
+    batch: int = 20
+    speech_batch: int = 10
+    learning_rate: float = 1.5e-3
+    encoder_rate: float = 4e-4
+    weight_decay: float = 0.05
+    average: float = 0.99
+    rule_weight: float = 0.3
+    phone_weight: float = 0.3
+    gated: bool = True
+    bfloat16: bool = True
+
+
+def gate_of(phones: Tensor) -> Tensor:
+    """(B, 2 T, P) posteriors to (B, T), as talkgen.motion.mouth.closing_gate."""
+    shut = phones[..., list(BILABIALS)].sum(-1)
+    shut = shut.reshape(*shut.shape[:-1], -1, 2).amax(-1)
+    gate = 1.0 - (CLOSURE_SLOPE * shut - CLOSURE_START).clamp(0.0, 1.0)
+    padded = torch.cat([gate[:, :1], gate, gate[:, -1:]], 1)
+    beside = torch.minimum(padded[:, :-2], padded[:, 2:])
+    return torch.minimum(gate, 1.0 - GATE_SHOULDER * (1.0 - beside))
+
+
+class CropBatches:
+    """Random batches of the crops whose index is in `keep`; step and seed say which."""
+
+    def __init__(self, crops: CropSet, keep: NDArray[np.int64], size: int, seed: int):
+        self._crops, self._keep, self._size, self._seed = crops, keep, size, seed
+
+    def at(self, step: int) -> dict[str, Tensor]:
+        crops = self._crops
+        rng = np.random.default_rng([self._seed, step])
+        rows = rng.choice(self._keep, self._size, replace=len(self._keep) < self._size)
+        return {
+            "features": torch.from_numpy(crops.features[rows].astype(np.float32)),
+            "targets": torch.from_numpy(crops.targets[rows].astype(np.float32)),
+            "valid": torch.from_numpy(crops.valid[rows]),
+            "phones": torch.from_numpy(crops.phones[rows].astype(np.int64)),
+        }
+
+
+def spread_of(crops: CropSet, keep: NDArray[np.int64]) -> Tensor:
+    """(C + 4,) spread of each target, at least 0.02."""
+    values = crops.targets[keep][crops.valid[keep]].astype(np.float32)
+    return torch.from_numpy(np.maximum(values.std(0), 0.02))
+
+
+def with_gate(tracked: Tensor, gate: Tensor) -> Tensor:
+    """`tracked` (B, T, C + 4) with its gap behind the gate (B, T)."""
+    return torch.cat(
+        [tracked[..., :GAP], tracked[..., GAP : GAP + 1] * gate[..., None],
+         tracked[..., GAP + 1 :]], -1
+    )  # fmt: skip
+
+
+def train_trunk(  # noqa: PLR0915
+    model: SpeechMotion,
+    config: HeadsConfig,
+    real: tuple[CropSet, NDArray[np.int64]],
+    synthetic: CropSet,
+    seed: int,
+    *,
+    report: Callable[[str], None] = print,
+    check: Callable[[SpeechMotion], str] | None = None,
+    check_every: int = 70,
+    state_path: Path | None = None,
+) -> SpeechMotion:
+    """`model` with averaged weights. `real`: the tracked crops and which of them to use.
+
+    state_path : where the run is kept every `check_every` steps, to go on from there
+    """
+    averaged = copy.deepcopy(model).eval()
+    weights = torch.from_numpy(output_weights())
+    rule_weights = weights.clone()
+    rule_weights[GAP + 1 :] = 0.0
+    every = np.arange(len(synthetic))
+    scale, rule_scale = spread_of(*real), spread_of(synthetic, every)
+    people = CropBatches(*real, config.batch, seed)
+    speech = CropBatches(synthetic, every, config.speech_batch, seed + 100)
+    rates = [config.encoder_rate, config.learning_rate]
+    groups = [{"params": model.encoder.parameters()}, {"params": model.members.parameters()}]
+    adam = torch.optim.AdamW(groups, config.learning_rate, weight_decay=config.weight_decay)
+    pace = torch.optim.lr_scheduler.OneCycleLR(adam, rates, config.steps, pct_start=0.15)
+    began, sums, first_step = time.time(), np.zeros(3), 0
+    parts: dict[str, Any] = {"model": model, "averaged": averaged, "adam": adam, "pace": pace}
+    if state_path is not None and state_path.exists():
+        state = torch.load(state_path)
+        first_step = state["step"]
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    for step in range(first_step, config.steps):
+        model.train()
+        torch.manual_seed(seed * 100_000 + step)  # a resumed run drops out the same
+        first, second = people.at(step), speech.at(step)
+        features = torch.cat([first["features"], second["features"]])
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+            heard = model.encoder(features)
+            posteriors = heard.phones.softmax(-1)
+            said = model.say(heard.hidden, posteriors)
+        size = config.batch
+        tracked = said.tracked[:size].float()
+        if config.gated:
+            tracked = with_gate(tracked, gate_of(posteriors[:size].detach()))
+        own = motion_loss(tracked, first["targets"], first["valid"], scale, weights)
+        rule = motion_loss(
+            said.rule[size:].float(), second["targets"], second["valid"], rule_scale, rule_weights
+        )
+        named = phone_loss(heard.phones[size:], second["phones"])
+        loss = own + config.rule_weight * rule + config.phone_weight * named
+        adam.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        adam.step()
+        pace.step()
+        sums += [own.item(), rule.item(), named.item()]
+        with torch.no_grad():
+            keep = min(config.average, (step + 1) / (step + 10))
+            for slow, fast in zip(averaged.parameters(), model.parameters(), strict=True):
+                slow.lerp_(fast, 1 - keep)
+        if (step + 1) % check_every == 0 or step == config.steps - 1:
+            seen = check(averaged) if check is not None else ""
+            own_, rule_, named_ = sums / check_every
+            report(f"seed {seed} step {step + 1} tracked {own_:.3f} rule {rule_:.3f} phones "
+                   f"{named_:.3f} {time.time() - began:.0f} s {seen}")  # fmt: skip
+            sums[:] = 0
+            if state_path is not None:
+                state = {name: part.state_dict() for name, part in parts.items()}
+                torch.save(state | {"step": step + 1}, state_path)
+    return averaged
