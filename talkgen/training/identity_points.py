@@ -22,6 +22,9 @@ from talkgen.training.identity_train import People, embedded
 log = logging.getLogger(__name__)
 
 COMPONENTS, TRUST = 300, 0.8
+STUDIO = 3.0
+"""Weight of the difference between data sets beside that within people: pictures of one studio are
+not to look alike for that."""
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
@@ -46,7 +49,9 @@ def fit_points(net: IdentityNet, people: People, dev: People) -> IdentityNet:
         "nmpsl,slk->nmpsk", found.astype(np.float32) - net.basis_mean.numpy(), net.basis.numpy()
     ).reshape(len(people), 2, -1)
     mean, axes = components(small.reshape(-1, small.shape[-1]), COMPONENTS)
-    matrix = discriminants((small - mean) @ axes, people.number, net.config.points_dim) @ axes.T
+    matrix = discriminants(
+        (small - mean) @ axes, people.number, people.source, net.config.points_dim
+    ) @ axes.T  # fmt: skip
     matrix /= np.abs(matrix).max()
     net.metric.copy_(torch.from_numpy(matrix))
     net.metric_offset.copy_(torch.from_numpy(matrix @ mean))
@@ -82,10 +87,11 @@ def components(rows: Any, count: int, seed: int = 0) -> tuple[Any, Any]:
     return mean, axes @ turn[:, np.argsort(-values)[:count]]
 
 
-def discriminants(rows: Any, number: Any, dim: int) -> Any:
-    """Return (dim, K) of rows (N, 2, K), faces and mirror images, and people (N,).
+def discriminants(rows: Any, number: Any, source: Any, dim: int) -> Any:
+    """Return (dim, K) of rows (N, 2, K), faces and mirror images, people (N,) and data sets (N,).
 
-    Spread within people is whitened; each direction counts by its share of spread between people.
+    Spread within people, and between data sets, is whitened; each direction counts by its share of
+    spread between people.
     """
     width = rows.shape[2]
     total = np.einsum("nck,ncl->kl", rows, rows) / (2 * len(rows))
@@ -98,6 +104,9 @@ def discriminants(rows: Any, number: Any, dim: int) -> Any:
         within += share * (rest.T @ rest) * count / (count - 1) / 2
         weight += share * count
     within /= weight
+    middle = np.stack([rows[source == name].mean((0, 1)) for name in np.unique(source)])
+    middle -= middle.mean(0)
+    within += STUDIO * middle.T @ middle / max(len(middle) - 1, 1)
     within = TRUST * within + (1 - TRUST) * total * np.trace(within) / np.trace(total)
     inverse = np.linalg.inv(np.linalg.cholesky(within))
     values, axes = np.linalg.eigh(inverse @ total @ inverse.T)
