@@ -62,6 +62,17 @@ Seed = Annotated[int, typer.Option(help="Same seed, same motion.")]
 Still = Annotated[bool, typer.Option("--still", help="Keep the head still.")]
 PoseScale = Annotated[float, typer.Option(help="More (2) or less (0.5) head movement.")]
 ExpressionScale = Annotated[float, typer.Option(help="More or less movement of the face.")]
+MouthScale = Annotated[float, typer.Option(help="More or less of lips, jaw and cheeks.")]
+BrowScale = Annotated[float, typer.Option(help="More or less of brows and lids.")]
+BlinkScale = Annotated[float, typer.Option(help="More (2) or fewer (0.5) blinks; 0 none.")]
+EmotionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--emotion", metavar="EMOTION",
+        help="neutral, happy, sad, surprise, fear, disgust, anger or contempt, with a strength as "
+        "in happy:0.7; a track as in 0:neutral,2.5:happy:0.8,6:sad; or a .csv or .json of times.",
+    ),
+]  # fmt: skip
 FaceNumber = Annotated[
     int | None,
     typer.Option(
@@ -88,7 +99,7 @@ def root(
     """A portrait and speech become a talking video, on a laptop's CPU."""
 
 
-@app.command(epilog="Example: talkgen talk portrait.jpg speech.wav -o out.mp4")
+@app.command(epilog="Example: talkgen talk portrait.jpg speech.wav -o out.mp4 --emotion happy:0.7")
 def talk(
     portrait: PortraitArg,
     speech: SpeechArg,
@@ -97,8 +108,12 @@ def talk(
     fps: Fps = 25.0,
     seed: Seed = 0,
     still: Still = False,
+    emotion: EmotionOption = None,
     pose_scale: PoseScale = 1.0,
     expression_scale: ExpressionScale = 1.0,
+    mouth_scale: MouthScale = 1.0,
+    brow_scale: BrowScale = 1.0,
+    blink_scale: BlinkScale = 1.0,
     motion_out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the motion too, .npz or .csv."),
@@ -111,15 +126,18 @@ def talk(
     """Make PORTRAIT speak SPEECH in a video."""
     with _reported(quiet, debug) as say:
         from talkgen.io.output import check_output
+        from talkgen.motion.emotion import as_emotion
         from talkgen.motion.export import SUFFIXES, write_motion
         from talkgen.pipelines.output import VIDEO_SUFFIXES
         from talkgen.pipelines.talk import TalkPipeline, check_inputs
 
         pixels = _pixels(size)
-        check_inputs(
-            size=pixels, fps=fps, seed=seed,
-            pose_scale=pose_scale, expression_scale=expression_scale,
-        )  # fmt: skip
+        scales = {
+            "pose_scale": pose_scale, "expression_scale": expression_scale,
+            "mouth_scale": mouth_scale, "brow_scale": brow_scale, "blink_scale": blink_scale,
+        }  # fmt: skip
+        check_inputs(size=pixels, fps=fps, seed=seed, **scales)
+        feeling = as_emotion(emotion)
         check_output(output, VIDEO_SUFFIXES, inputs=[portrait, speech])
         if motion_out is not None:
             check_output(motion_out, SUFFIXES, inputs=[portrait, speech, output])
@@ -128,8 +146,8 @@ def talk(
         pipeline = TalkPipeline.from_pretrained(backend=backend.value)
         say.stage("finding the face")
         video = pipeline(
-            image, sound, size=pixels, fps=fps, seed=seed, still=still,
-            pose_scale=pose_scale, expression_scale=expression_scale, face=face,
+            image, sound, size=pixels, fps=fps, seed=seed, still=still, emotion=feeling,
+            face=face, **scales,
         )  # fmt: skip
         _draw(video, output, say)
         if motion_out is not None:
@@ -137,15 +155,19 @@ def talk(
             say.done(motion_out)
 
 
-@app.command(epilog="Example: talkgen motion speech.wav -o motion.csv")
+@app.command(epilog="Example: talkgen motion speech.wav -o motion.csv --emotion sad")
 def motion(
     speech: SpeechArg,
     output: MotionOut,
     fps: Fps = 25.0,
     seed: Seed = 0,
     still: Still = False,
+    emotion: EmotionOption = None,
     pose_scale: PoseScale = 1.0,
     expression_scale: ExpressionScale = 1.0,
+    mouth_scale: MouthScale = 1.0,
+    brow_scale: BrowScale = 1.0,
+    blink_scale: BlinkScale = 1.0,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -153,11 +175,16 @@ def motion(
     with _reported(quiet, debug) as say:
         from talkgen.io.output import check_output
         from talkgen.motion.chunks import joined
+        from talkgen.motion.emotion import as_emotion
         from talkgen.motion.export import SUFFIXES, write_motion
         from talkgen.motion.resample import num_frames
         from talkgen.pipelines.talk import check_inputs, motion_chunks
 
-        check_inputs(fps=fps, seed=seed, pose_scale=pose_scale, expression_scale=expression_scale)
+        scales = check_inputs(
+            fps=fps, seed=seed, pose_scale=pose_scale, expression_scale=expression_scale,
+            mouth_scale=mouth_scale, brow_scale=brow_scale, blink_scale=blink_scale,
+        )  # fmt: skip
+        feeling = as_emotion(emotion)
         check_output(output, SUFFIXES, inputs=[speech])
         sound = _read_speech(speech)
         say.stage("loading the model")
@@ -165,7 +192,7 @@ def motion(
 
         chunks = motion_chunks(
             MotionGenerator.from_pretrained("motion"), sound, fps, seed=seed, still=still,
-            pose_scale=pose_scale, expression_scale=expression_scale,
+            emotion=feeling, scales=scales,
         )  # fmt: skip
         with say.counted("making motion", num_frames(sound.seconds, fps)) as step:
             parts = []

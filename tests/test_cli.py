@@ -20,6 +20,7 @@ from talkgen.cli import main
 from talkgen.io.audio import open_speech
 from talkgen.io.video import open_video
 from talkgen.motion.export import read_motion
+from talkgen.types import MOTION_CHANNELS
 from tests.media import voice, write_sound, write_video
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,6 +85,15 @@ def test_two_halves_give_what_talk_gives(run: Run, tmp_path: Path, speech: Path)
     ) == (0, "")
     pairs = zip(open_video(whole).frames(), open_video(half).frames(), strict=True)
     assert max(np.abs(a.astype(int) - b).mean() for a, b in pairs) < 0.5
+
+
+def test_an_emotion_changes_the_motion(run: Run, tmp_path: Path, speech: Path) -> None:
+    plain, sad = tmp_path / "plain.npz", tmp_path / "sad.npz"
+    assert run("motion", speech, "-o", plain)[0] == 0
+    assert run("motion", speech, "-o", sad, "--emotion", "sad", "--brow-scale", "1.5")[0] == 0
+    frown = MOTION_CHANNELS.index("mouthFrownLeft")
+    one, two = (read_motion(path).blendshapes[:, frown].mean() for path in (plain, sad))
+    assert two > one + 0.1
 
 
 def test_track_of_a_picture_and_of_a_video(run: Run, tmp_path: Path, speech: Path) -> None:
@@ -240,6 +250,10 @@ def test_bad_outputs_are_refused_before_the_work(run: Run, tmp_path: Path, speec
         (["--seed", "-1"], "`seed` is -1"),
         (["--pose-scale", "nan"], "`pose_scale` is nan"),
         (["--expression-scale", "-2"], "`expression_scale` is -2"),
+        (["--blink-scale", "9"], "`blink_scale` is 9"),
+        (["--emotion", "glee"], "unknown emotion 'glee'; possible are neutral, happy"),
+        (["--emotion", "happy:2"], "0 to 1 is possible"),
+        (["--emotion", "gone.csv"], "no such emotion file"),
         (["--backend", "magic"], "--backend"),
         (["--nonsense"], "--nonsense"),
         (["--motion-out", "m.bvh"], "must end with .npz or .csv"),
