@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from talkgen.motion.blink import BlinkProcess
+from talkgen.motion.facs import FELT
 from talkgen.motion.gaze import GazeProcess, look_weights
 from talkgen.motion.head_motion import DEGREE, HeadProcess, find_accents
+from talkgen.motion.manner import PLAIN, Manner, manner_of, style_of
 from talkgen.types import MOTION_CHANNELS
 
 
@@ -60,3 +62,73 @@ def test_accents_are_loud_peaks():
     loud = np.full(60, -30.0, np.float32)
     loud[20], loud[19], loud[21], loud[40] = -1.0, -4.0, -5.0, -20.0
     assert np.flatnonzero(find_accents(loud)).tolist() == [20]
+
+
+def test_blink_rate_follows_person_emotion_and_silence():
+    def count(rate: float = 1.0, hurry: float = 1.0, speaking: bool = True) -> int:
+        process = BlinkProcess(np.random.default_rng(7), rate=rate)
+        shut = np.array([process.step(speaking, hurry) > 0.5 for _ in range(25 * 300)])
+        return int((np.diff(shut.astype(int)) == 1).sum())
+
+    plain = count()
+    assert 75 < plain < 150  # in five minutes
+    assert count(rate=0) == 0
+    assert count(rate=2) > 1.4 * plain
+    assert count(hurry=0.5) < 0.75 * plain
+    assert count(speaking=False) < 0.85 * plain
+
+
+def test_blinks_close_fast_and_open_slowly():
+    closing = lids(0)
+    starts = np.flatnonzero((closing[1:] > 0) & (closing[:-1] == 0)) + 1
+    tops = [start + int(np.argmax(closing[start : start + 8])) for start in starts[:-1]]
+    down = np.mean([top - start for start, top in zip(starts, tops, strict=False)])
+    up = np.mean([np.flatnonzero(closing[top:] < 0.05)[0] for top in tops])
+    assert closing[tops].min() > 0.5
+    assert down < up
+    assert closing.max() <= 1
+
+
+def looks(manner: Manner, speaking: bool = True) -> np.ndarray:
+    process = GazeProcess(np.random.default_rng(3))
+    still = np.zeros(3, np.float32)
+    return np.array([process.step(still, speaking=speaking, manner=manner) for _ in range(9000)])
+
+
+def test_gaze_rests_on_the_viewer_and_saccades_are_sudden():
+    plain = np.degrees(looks(PLAIN))
+    far = np.linalg.norm(plain, axis=1) > 4
+    assert 0.03 < far.mean() < 0.3
+    steps = np.linalg.norm(np.diff(plain, axis=0), axis=1)
+    assert np.median(steps) < 0.4
+    assert steps.max() > 5
+
+
+def test_sad_eyes_look_away_and_down():
+    plain, sad = looks(PLAIN), looks(manner_of(np.eye(7)[FELT.index("sad")]))
+    away = [(np.linalg.norm(v - np.median(v, axis=0), axis=1) > np.radians(4)).mean()
+            for v in (plain, sad)]  # fmt: skip
+    assert away[1] > away[0]
+    assert np.median(sad[:, 1]) > np.median(plain[:, 1]) + 0.03
+
+
+def test_persons_differ():
+    styles = [style_of(seed) for seed in range(60)]
+    assert style_of(3) == style_of(3)
+    for name in ("blink", "head", "brow", "nod", "gaze"):
+        values = np.array([getattr(style, name) for style in styles])
+        assert 0.7 < np.median(values) < 1.4
+        assert values.std() > 0.15
+
+
+def test_a_nod_lifts_the_head_first():
+    for seed in range(20):
+        process = HeadProcess(np.random.default_rng(seed))
+        process._accent(PLAIN)
+        if process._nods.any():
+            pitch = process._nods[:, 0]
+            assert pitch.min() < 0 < pitch.max()
+            assert pitch.argmin() < pitch.argmax()
+            break
+    else:
+        raise AssertionError("no nod in twenty")
