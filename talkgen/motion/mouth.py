@@ -116,7 +116,7 @@ def mouth_controls(
 
 
 SHORTEST_PAUSE = 28  # feature frames (0.28 s) without loudness: with less it may be a consonant
-CLOSING_COURSE = (0.14, 0.08, 0.04)  # limit in the first frames of a pause, while lips come together
+CLOSING_COURSE = (0.14, 0.08, 0.04)  # limit in the first frames of a pause: lips come together
 SHUT_FROM = 14  # frames into a pause from which on the lips are shut for good
 FREE = 0.5  # limit from which on it is none
 NOISE_PAUSE = 20  # frames (0.8 s) of silence by the recogniser alone
