@@ -76,11 +76,11 @@ _DRAWN: dict[str, tuple[tuple[str, float], ...]] = {
 
 PROTOTYPES: dict[str, dict[str, float]] = {
     "happy": {"AU6": 0.75, "AU7": 0.15, "AU12": 0.9, "AU14": 0.15},
-    "sad": {"AU1": 0.85, "AU4": 0.3, "AU15": 0.7, "AU17": 0.35, "AU43": 0.12},
-    "surprise": {"AU1": 0.8, "AU2": 0.75, "AU5": 0.6, "AU26": 0.5},
-    "fear": {"AU1": 0.95, "AU2": 0.5, "AU4": 0.45, "AU5": 0.8, "AU20": 0.8, "AU25": 0.25},
-    "disgust": {"AU4": 0.35, "AU7": 0.4, "AU9": 0.8, "AU10": 0.4, "AU15": 0.3, "AU17": 0.3},
-    "anger": {"AU4": 1.0, "AU5": 0.3, "AU7": 0.55, "AU10": 0.2, "AU17": 0.35, "AU24": 0.7},
+    "sad": {"AU1": 0.95, "AU4": 0.4, "AU15": 0.85, "AU17": 0.45, "AU43": 0.16},
+    "surprise": {"AU1": 0.95, "AU2": 0.9, "AU5": 0.7, "AU26": 0.5},
+    "fear": {"AU1": 1.0, "AU2": 0.5, "AU4": 0.45, "AU5": 0.8, "AU20": 0.8, "AU25": 0.25},
+    "disgust": {"AU4": 0.4, "AU7": 0.4, "AU9": 0.9, "AU10": 0.5, "AU15": 0.3, "AU17": 0.3},
+    "anger": {"AU4": 1.0, "AU5": 0.3, "AU7": 0.6, "AU10": 0.3, "AU17": 0.4, "AU24": 0.8},
     "contempt": {"AU12R": 0.6, "AU14R": 0.9, "AU2L": 0.3},
 }
 """Emotion at strength 1: action units and their intensities; L, R: that side of the face alone."""
