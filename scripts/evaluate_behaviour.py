@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,19 +45,46 @@ def main() -> None:
         made.append(measure([made_stretch(motion, samples, head)]))
     table = {"addresses": addresses, "grid": grid, "made": made}
     figures = {name: compared({k: column(v, name) for k, v in table.items()}) for name in made[0]}
+    same_sound = sounds[0][: 20 * 16_000]
+    diversity = {
+        text: between_seeds(generator, head, Audio(same_sound), text)
+        for text in (None, "happy", "sad")
+    }
     result = {
         "what": "one value a person (real) or sound (made); quantiles 5, 25, 50, 75, 95 %",
         "people": {"addresses": len(addresses), "grid": len(grid)},
         "sounds": len(sounds),
         "seconds of sound": round(sum(len(s) for s in sounds) / 16_000),
         "figures": figures,
+        "mean correlation between five seeds of one sound": {
+            str(text or "no emotion"): values for text, values in diversity.items()
+        },
     }
     (args.out / "behaviour.json").write_text(json.dumps(result, indent=1) + "\n")
     draw(table, args.out / "behaviour.png")
+    print(diversity)
     for name, row in figures.items():
         real, ours = row["addresses"], row["made"]
         print(f"{name:36s} real {real[0]:7.2f} {real[2]:7.2f} {real[4]:7.2f}   "
               f"made {ours[0]:7.2f} {ours[2]:7.2f} {ours[4]:7.2f}   within {row['within']:.2f}")
+
+
+def between_seeds(generator: Any, head: Any, audio: Any, text: str | None) -> dict[str, float]:
+    """Mean Pearson r over pairs of five seeds: lips should agree, head and brows should not."""
+    from talkgen.motion.emotion import as_emotion
+    from talkgen.motion.rest import lip_gaps
+    from talkgen.training.behaviour_measure import brow_height
+
+    slopes = lip_gaps(head, head.neutral(None))[1][0]
+    made = [generator.generate(audio, seed=seed, emotion=as_emotion(text)) for seed in range(5)]
+    tracks = {
+        "lip gap": [motion.blendshapes @ slopes for motion in made],
+        "head pitch": [motion.rotation[:, 0] for motion in made],
+        "head yaw": [motion.rotation[:, 1] for motion in made],
+        "brows": [brow_height(motion.blendshapes) for motion in made],
+    }
+    pairs = np.triu_indices(5, 1)
+    return {name: round(float(np.corrcoef(own)[pairs].mean()), 3) for name, own in tracks.items()}
 
 
 def address_sounds(cache: Path) -> list[np.ndarray]:
