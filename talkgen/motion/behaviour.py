@@ -86,7 +86,7 @@ class Behaviour:
         """The motion of the next `frames` frames, which begin at `begin` of the window."""
         part = slice(begin, begin + frames)
         weights = usual_mouths(np.array(heard.mouth[part], np.float32), self._scales.lower)
-        times = (self.count + np.arange(frames)) / ENGINE_FPS
+        times = np.asarray((self.count + np.arange(frames)) / ENGINE_FPS)
         manners = [PLAIN] * frames
         if self._emotion is not None:
             weights = apply_emotion(

@@ -7,7 +7,7 @@ stay XX
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,7 @@ WIDENING = np.array(
 """How much wider an emotion of `FELT` opens a mouth that speaks (Lee et al. 2005, "An articulatory
 study of emotional speech production": wider and faster in anger and joy, less in sadness)."""
 
+Seconds = NDArray[np.floating[Any]]
 _COUNT = len(MOTION_CHANNELS)
 _SLOPES = np.array([GAP_SLOPES.get(c, 0.0) for c in MOTION_CHANNELS], np.float32)
 _SHARE = np.ones(_COUNT, np.float32)
@@ -101,14 +102,14 @@ def _resolved(emotion: Emotion) -> _Track:
     )
 
 
-def strengths_at(emotion: Emotion, times: FloatArray) -> FloatArray:
+def strengths_at(emotion: Emotion, times: Seconds) -> FloatArray:
     """(T, 7) strength of every emotion of `facs.FELT` at `times` (T,) in seconds, eased in."""
     track, times = _resolved(emotion), np.asarray(times, np.float64)
     out = np.stack([np.interp(times, track.times, column) for column in track.strengths.T], 1)
     return np.asarray(out * _onset(times)[:, None], np.float32)
 
 
-def emotion_offsets(emotion: Emotion, times: FloatArray, *, seed: int = 0) -> FloatArray:
+def emotion_offsets(emotion: Emotion, times: Seconds, *, seed: int = 0) -> FloatArray:
     """(T, 52) weights in [0, 1] that the emotion alone gives at `times` (T,) in seconds.
 
     The strength eases in over ONSET_S from the start, drifts by VARIATION, and the two sides of the
@@ -133,7 +134,7 @@ def emotion_offsets(emotion: Emotion, times: FloatArray, *, seed: int = 0) -> Fl
 def apply_emotion(
     weights: FloatArray,
     emotion: Emotion,
-    times: FloatArray,
+    times: Seconds,
     closing: FloatArray,
     speaking: FloatArray,
     *,
@@ -191,12 +192,12 @@ def _with_gap(
     return np.clip(out, 0.0, 1.0)
 
 
-def _onset(times: FloatArray) -> FloatArray:
+def _onset(times: Seconds) -> FloatArray:
     rise = np.clip(np.asarray(times, np.float64) / ONSET_S, 0.0, 1.0)
     return np.asarray(rise * rise * (3 - 2 * rise))
 
 
-def _drift(times: FloatArray, rng: np.random.Generator) -> FloatArray:
+def _drift(times: Seconds, rng: np.random.Generator) -> FloatArray:
     """(T,) slow waves in about [-1, 1]: a function of time, so that nothing is remembered."""
     hertz, phase = rng.uniform(0.05, 0.45, 4), rng.uniform(0, 2 * np.pi, 4)
     waves = np.sin(2 * np.pi * np.asarray(times)[:, None] * hertz + phase)

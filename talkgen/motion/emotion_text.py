@@ -221,9 +221,10 @@ def _emotion(times: Sequence[float], states: Sequence[State]) -> Emotion:
     weights[:, 1:] = strengths / np.maximum(total, 1e-9)[:, None]
     weights[~felt, 0] = 1.0
     units = sorted({n for s in states for n in s if n.startswith("AU")})
+    tracks = {n: np.array([s.get(n, 0.0) for s in states], np.float32) for n in units}
     return Emotion(
-        weights=weights,
-        intensity=np.where(felt, np.minimum(total, 1.0), 1.0),
-        action_units={n: np.array([s.get(n, 0.0) for s in states]) for n in units} or None,
-        times=np.array(times),
+        weights=weights.astype(np.float32),
+        intensity=np.where(felt, np.minimum(total, 1.0), 1.0).astype(np.float32),
+        action_units=tracks or None,
+        times=np.array(times, np.float32),
     )

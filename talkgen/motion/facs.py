@@ -7,7 +7,7 @@ others.
   Hager 2002, "FACS Investigator's Guide", table 10-2): happy 6+12(+7, 14), sad 1+4+15(+17),
   surprise 1+2+5+26, fear 1+2+4+5+20+25, disgust 9+10+17(+4, 7), anger 4+5+7+17+24(+10), contempt
   12+14 of one side. Intensities are those of a strong, still ordinary expression, chosen by eye on
-  rendered portraits.
+  rendered portraits (AU5 low: much white above the iris is not in the photograph).
 * Action units to channels: the FACS manual's muscles against Apple's descriptions of the channels.
 * Valence and arousal: means of Russell & Mehrabian 1977 ("Evidence for a three-factor theory of
   emotions"), which lie on the circumplex of Russell 1980. Sources disagree about contempt; its
@@ -77,10 +77,10 @@ _DRAWN: dict[str, tuple[tuple[str, float], ...]] = {
 PROTOTYPES: dict[str, dict[str, float]] = {
     "happy": {"AU6": 0.75, "AU7": 0.15, "AU12": 0.9, "AU14": 0.15},
     "sad": {"AU1": 0.95, "AU4": 0.4, "AU15": 0.85, "AU17": 0.45, "AU43": 0.16},
-    "surprise": {"AU1": 0.95, "AU2": 0.9, "AU5": 0.7, "AU26": 0.5},
-    "fear": {"AU1": 1.0, "AU2": 0.5, "AU4": 0.45, "AU5": 0.8, "AU20": 0.8, "AU25": 0.25},
+    "surprise": {"AU1": 0.95, "AU2": 0.75, "AU5": 0.4, "AU26": 0.5},
+    "fear": {"AU1": 1.0, "AU2": 0.5, "AU4": 0.45, "AU5": 0.45, "AU20": 0.8, "AU25": 0.25},
     "disgust": {"AU4": 0.4, "AU7": 0.4, "AU9": 0.9, "AU10": 0.5, "AU15": 0.3, "AU17": 0.3},
-    "anger": {"AU4": 1.0, "AU5": 0.3, "AU7": 0.6, "AU10": 0.3, "AU17": 0.4, "AU24": 0.8},
+    "anger": {"AU4": 1.0, "AU5": 0.15, "AU7": 0.6, "AU10": 0.3, "AU17": 0.4, "AU24": 0.8},
     "contempt": {"AU12R": 0.6, "AU14R": 0.9, "AU2L": 0.3},
 }
 """Emotion at strength 1: action units and their intensities; L, R: that side of the face alone."""
@@ -182,7 +182,7 @@ def strengths_of_units(units: Mapping[str, FloatArray]) -> FloatArray:
     count = len(next(iter(rows.values())))
     seen = np.array([rows.get(k, np.zeros(count)) for k in known])
     out = np.stack([nnls(table, seen[:, t].astype(np.float64))[0] for t in range(count)])
-    return np.minimum(out, 1.0).astype(np.float32)
+    return np.asarray(np.minimum(out, 1.0), np.float32)
 
 
 def strengths_of_affect(affect: FloatArray) -> FloatArray:
