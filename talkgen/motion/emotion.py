@@ -52,6 +52,7 @@ PARTING = ("jawOpen", "mouthLowerDown", "mouthUpperUp", "mouthFunnel")
 ROUND_KEEP = 0.35  # of a spread mouth's emotion that stays on a fully rounded vowel
 ROUND_AT = 0.5  # pucker or funnel that counts as fully rounded
 OPEN_FROM, OPEN_AT = 0.01, 0.05  # gaps at which a mouth begins to be open, and is open
+SHUT = 0.02  # gap under which lips count as shut: nothing widens those
 PARTED = 0.015  # gap that an emotion may leave between lips that speech has shut
 OPENING_MIX = {"jawOpen": 0.7, "mouthLowerDownLeft": 0.5, "mouthLowerDownRight": 0.5,
                "mouthUpperUpLeft": 0.3, "mouthUpperUpRight": 0.3}  # fmt: skip
@@ -166,7 +167,7 @@ def apply_emotion(
     offsets[:, _SEALING] *= 1.0 - opened
     offsets[:, _PARTING] *= 1.0 - closing
     widening = (strengths_at(emotion, times) @ WIDENING)[:, None] * min(mouth_scale, 1.0)
-    wanted = gap + widening * np.maximum(gap - OPEN_FROM, 0.0) * (1.0 - closing)
+    wanted = gap + widening * np.maximum(gap - SHUT, 0.0) * (1.0 - closing)
     most = np.maximum(wanted, np.minimum(gap + PARTED * (1.0 - closing), PARTED))
     return _with_gap(np.clip(given + offsets, 0.0, 1.0), wanted, most, opened)
 
