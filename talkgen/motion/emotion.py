@@ -29,12 +29,16 @@ UNEVEN = 0.06
 """Spread of a person's own difference between the sides of the face."""
 
 GAP_SLOPES: dict[str, float] = {
-    "jawForward": 0.014, "jawOpen": 0.367, "mouthClose": -0.367, "mouthFunnel": 0.154,
-    "mouthRollLower": -0.042, "mouthRollUpper": 0.020, "mouthShrugLower": -0.077,
-    "mouthShrugUpper": 0.059, "mouthPressLeft": -0.014, "mouthPressRight": -0.014,
-    "mouthLowerDownLeft": 0.038, "mouthLowerDownRight": 0.038, "mouthUpperUpLeft": 0.040,
-    "mouthUpperUpRight": 0.040, "noseSneerLeft": 0.035, "noseSneerRight": 0.035,
-    "tongueOut": 0.088,
+    "jawForward": 0.0145, "jawLeft": -0.0026, "jawRight": -0.0026, "jawOpen": 0.3673,
+    "mouthClose": -0.3673, "mouthFunnel": 0.1539, "mouthPucker": -0.0058, "mouthLeft": -0.0074,
+    "mouthRight": -0.0074, "mouthFrownLeft": -0.0014, "mouthFrownRight": -0.0014,
+    "mouthDimpleLeft": -0.0040, "mouthDimpleRight": -0.0040, "mouthStretchLeft": -0.0017,
+    "mouthStretchRight": -0.0017, "mouthRollLower": -0.0420, "mouthRollUpper": 0.0204,
+    "mouthShrugLower": -0.0771, "mouthShrugUpper": 0.0589, "mouthPressLeft": -0.0142,
+    "mouthPressRight": -0.0142, "mouthLowerDownLeft": 0.0379, "mouthLowerDownRight": 0.0379,
+    "mouthUpperUpLeft": 0.0398, "mouthUpperUpRight": 0.0398, "cheekPuff": -0.0049,
+    "cheekSquintLeft": 0.0021, "cheekSquintRight": 0.0021, "noseSneerLeft": 0.0349,
+    "noseSneerRight": 0.0349, "tongueOut": 0.0881,
 }  # fmt: skip
 """Lip gap over inter-ocular distance that a channel adds on the shipped mean head (a test holds
 them together)."""

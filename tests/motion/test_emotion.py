@@ -53,7 +53,7 @@ def slopes(head):
 
 
 def test_gap_slopes_are_the_heads(slopes):
-    assert np.abs(slopes[0] - SLOPES).max() < 0.008
+    assert np.abs(slopes[0] - SLOPES).max() < 0.001
 
 
 @pytest.mark.parametrize("name", FELT)
