@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from talkgen.errors import InputError, NoFaceError
 from talkgen.face.quality import assess
 from talkgen.io.image import as_image
 from talkgen.protocols import FaceAnalyzer
 from talkgen.types import Face, ImageArray, Portrait
+
+HEAD_SIDES = 2.4
+"""Side of a head crop in extents of the face's landmarks."""
 
 MIN_SIZE, MAX_SIZE = 64, 8192
 """Longer side of the frames in pixels; H.264 goes no further."""
@@ -41,6 +47,26 @@ def load_portrait(analyzer: FaceAnalyzer, picture: Any, *, face: int | None = No
     chosen = choose_face(faces, face)
     check_quality(image, chosen)
     return Portrait(image, chosen)
+
+
+def cropped(portrait: Portrait) -> Portrait:
+    """Return the portrait's square about the head: `HEAD_SIDES` face extents a side, or as much as
+    the picture has, an even number of pixels."""
+    height, width = portrait.image.shape[:2]
+    face = portrait.face
+    side = int(min(HEAD_SIDES * face.size, height, width)) // 2 * 2
+    x, y = (face.box[:2] + face.box[2:]) / 2 - (0, 0.08 * side)  # hair above, less neck below
+    left = int(np.clip(round(x - side / 2), 0, width - side))
+    top = int(np.clip(round(y - side / 2), 0, height - side))
+    shift = np.array([left, top, 0], np.float32)
+    moved = replace(
+        face, landmarks=face.landmarks - shift, box=face.box - np.tile(shift[:2], 2)
+    )  # fmt: skip
+    cut = np.ascontiguousarray(portrait.image[top : top + side, left : left + side])
+    alpha = portrait.alpha
+    if alpha is not None:
+        alpha = np.ascontiguousarray(alpha[top : top + side, left : left + side])
+    return replace(portrait, image=cut, face=moved, alpha=alpha)
 
 
 def prepared(renderer: Any, portrait: Portrait, size: int | None) -> Any:

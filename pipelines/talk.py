@@ -16,7 +16,7 @@ from talkgen.motion.emotion import as_emotion
 from talkgen.motion.resample import num_frames, resample_chunks
 from talkgen.motion.scales import Scales
 from talkgen.pipelines.output import TalkOutput
-from talkgen.pipelines.portrait import MAX_SIZE, MIN_SIZE, load_portrait, prepared
+from talkgen.pipelines.portrait import MAX_SIZE, MIN_SIZE, cropped, load_portrait, prepared
 from talkgen.protocols import FaceAnalyzer
 from talkgen.types import ENGINE_FPS, ENGINE_RATE, Emotion, FloatArray, ImageArray, Motion
 
@@ -106,6 +106,7 @@ class TalkPipeline:
         brow_scale: float = 1.0,
         blink_scale: float = 1.0,
         face: int | None = None,
+        crop: bool = False,
     ) -> TalkOutput:
         """Return the talking video, not yet drawn.
 
@@ -118,6 +119,7 @@ class TalkPipeline:
         pose_scale, mouth_scale, brow_scale, blink_scale : more or less movement, 0 to 4 (1);
             expression_scale : of mouth and brows together
         face : which face, counted from 1, largest first; None takes the largest
+        crop : only a square about the head instead of the whole picture
         """
         knobs = check_inputs(
             size=size, fps=fps, seed=seed, pose_scale=pose_scale, mouth_scale=mouth_scale,
@@ -125,7 +127,8 @@ class TalkPipeline:
         )  # fmt: skip
         feeling = as_emotion(emotion)
         sound = as_speech(speech)
-        ready = prepared(self.renderer, load_portrait(self.analyzer, portrait, face=face), size)
+        shown = load_portrait(self.analyzer, portrait, face=face)
+        ready = prepared(self.renderer, cropped(shown) if crop else shown, size)
 
         def chunks() -> Iterator[Motion]:
             return motion_chunks(

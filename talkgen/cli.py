@@ -79,6 +79,7 @@ FaceNumber = Annotated[
         "--face", metavar="N", help="Which face, from 1, largest first; else the largest."
     ),
 ]
+Crop = Annotated[bool, typer.Option("--crop", help="Only a square about the head.")]
 BackendOption = Annotated[Backend, typer.Option(help="What finds and reads the face.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -119,6 +120,7 @@ def talk(
         typer.Option(metavar="FILE", help="Write the motion too, .npz or .csv."),
     ] = None,
     face: FaceNumber = None,
+    crop: Crop = False,
     backend: BackendOption = Backend.embedded,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -147,7 +149,7 @@ def talk(
         say.stage("finding the face")
         video = pipeline(
             image, sound, size=pixels, fps=fps, seed=seed, still=still, emotion=feeling,
-            face=face, **scales,
+            face=face, crop=crop, **scales,
         )  # fmt: skip
         _draw(video, output, say)
         if motion_out is not None:

@@ -11,7 +11,7 @@ from PIL import Image
 from talkgen import TalkPipeline
 from talkgen.errors import InputError, NoFaceError
 from talkgen.io.video import open_video
-from talkgen.pipelines.portrait import choose_face, load_portrait
+from talkgen.pipelines.portrait import choose_face, cropped, load_portrait
 from talkgen.types import MOTION_CHANNELS, Audio, Face, Motion, Portrait
 
 PORTRAIT = Path(__file__).resolve().parents[2] / "examples" / "portrait.jpg"
@@ -163,3 +163,23 @@ def test_choice_of_a_face(caplog: pytest.LogCaptureFixture) -> None:
     for wrong in (0, 4, -1):
         with pytest.raises(InputError, match="3 faces; count from 1"):
             choose_face(faces, wrong)
+
+
+def test_crop_shows_the_head_alone(
+    pipeline: TalkPipeline, portrait: Portrait, audio: Audio
+) -> None:
+    cut = cropped(portrait)
+    side = cut.image.shape[0]
+    assert cut.image.shape == (side, side, 3)
+    assert side % 2 == 0
+    assert side < max(portrait.image.shape)
+    x, y = np.round(portrait.face.landmarks[1, :2] - cut.face.landmarks[1, :2]).astype(int)
+    assert (cut.image == portrait.image[y : y + side, x : x + side]).all()  # nothing is resized
+    assert (cut.face.box >= 0).all()
+    assert (cut.face.box <= side).all()
+    video = pipeline(portrait, audio, crop=True)
+    frame = next(iter(video.frames))
+    assert video.size == (side, side)
+    assert np.abs(frame.astype(int) - cut.image).mean() < 15  # the same picture, in motion
+    small = pipeline(portrait, audio, crop=True, size=128)
+    assert small.size == (128, 128)
