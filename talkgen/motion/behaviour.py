@@ -16,7 +16,7 @@ from talkgen.motion.blink import BlinkProcess, lid_weights
 from talkgen.motion.breath import LIFT, PART, TILT, BreathProcess, breath_gap, speech_onsets
 from talkgen.motion.emotion import GAP_SLOPES, apply_emotion, strengths_at, with_gap_of
 from talkgen.motion.gaze import GazeProcess, look_weights
-from talkgen.motion.head_motion import LEAD, HeadProcess, find_accents
+from talkgen.motion.head_motion import LEAD, HeadProcess, find_accents, find_pitch_accents
 from talkgen.motion.manifold import regulated
 from talkgen.motion.manner import PLAIN, manner_of, style_of
 from talkgen.motion.scales import Scales
@@ -47,6 +47,7 @@ class Heard:
     speech : (W,) bool, somebody speaks
     loud_db : (W,) level
     turn : (W, 3) radians, head rotation heard in the voice
+    pitch : (W,) Hz, 0 where unvoiced, where somebody knows it: its tops are accents too
     """
 
     mouth: FloatArray
@@ -54,6 +55,7 @@ class Heard:
     speech: NDArray[np.bool_]
     loud_db: FloatArray
     turn: FloatArray
+    pitch: FloatArray | None = None
 
 
 class Behaviour:
@@ -97,6 +99,8 @@ class Behaviour:
             manners = [manner_of(row) for row in strengths_at(self._emotion, times)]
         turns, shifts = np.zeros((frames, 3), np.float32), np.zeros((frames, 3), np.float32)
         accents = find_accents(heard.loud_db - max(float(np.quantile(heard.loud_db, 0.9)), -60.0))
+        if heard.pitch is not None:
+            accents |= find_pitch_accents(heard.pitch)
         onsets = speech_onsets(heard.speech)
         room = breath_gap(onsets)[part] * self._scales.lower - weights @ _SLOPES
         weights[:, _JAW] += np.clip(room, 0, PART) * (1 - heard.closing[part]) / _SLOPES[_JAW]

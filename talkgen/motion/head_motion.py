@@ -27,6 +27,7 @@ LIMIT = 13.0 * DEGREE
 
 PEAK_REACH = 4  # frames either side in which an accent is the loudest
 ACCENT_ABOVE_DB = -7.0  # over the speaker's level
+PITCH_ABOVE = 3.0  # semitones
 ACCENT_PAUSE = 10  # frames between accents
 NOD_CHANCE, BROW_CHANCE = 0.45, 0.2
 NOD_DEGREES = (0.6, 2.4)
@@ -61,6 +62,24 @@ def _nod(length: int) -> NDArray[np.float64]:
     out = np.zeros(length)
     out[:lift] -= NOD_LIFT * _bell(lift)
     out[lift // 2 :] += _bell(length - lift // 2)
+    return out
+
+
+def find_pitch_accents(pitch: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(T,) pitch in Hz, 0 where unvoiced, 25 a second, to (T,): True at the tops of the melody.
+
+    A top is the highest of PEAK_REACH frames on both sides and PITCH_ABOVE semitones over the
+    median of the window (Cave et al. 1996: most raised brows go with a rise of the pitch).
+    """
+    voiced = pitch > 0
+    out = np.zeros(len(pitch), bool)
+    if voiced.sum() < 2 * PEAK_REACH:
+        return out
+    height = 12 * np.log2(np.where(voiced, pitch, 1.0) / np.median(pitch[voiced]))
+    height = np.where(voiced, height, -99.0)
+    for t in range(PEAK_REACH, len(pitch) - PEAK_REACH):
+        around = height[t - PEAK_REACH : t + PEAK_REACH + 1]
+        out[t] = height[t] >= PITCH_ABOVE and height[t] >= around.max()
     return out
 
 

@@ -6,7 +6,7 @@ import pytest
 from talkgen.motion.blink import BlinkProcess
 from talkgen.motion.facs import FELT
 from talkgen.motion.gaze import GazeProcess, look_weights
-from talkgen.motion.head_motion import DEGREE, HeadProcess, find_accents
+from talkgen.motion.head_motion import DEGREE, HeadProcess, find_accents, find_pitch_accents
 from talkgen.motion.manner import PLAIN, Manner, manner_of, style_of
 from talkgen.types import MOTION_CHANNELS
 
@@ -132,3 +132,12 @@ def test_a_nod_lifts_the_head_first():
             break
     else:
         raise AssertionError("no nod in twenty")
+
+
+def test_pitch_accents_are_tops_of_the_melody():
+    pitch = np.full(80, 120.0, np.float32)
+    pitch[30:37] = [130, 150, 170, 180, 165, 140, 125]  # seven semitones up
+    pitch[60] = 130.0  # one and a half
+    pitch[45:52] = 0.0  # unvoiced
+    assert np.flatnonzero(find_pitch_accents(pitch)).tolist() == [33]
+    assert not find_pitch_accents(np.zeros(50, np.float32)).any()
