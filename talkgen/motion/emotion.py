@@ -62,7 +62,7 @@ OPENING_MIX = {"jawOpen": 0.7, "mouthLowerDownLeft": 0.5, "mouthLowerDownRight":
                "mouthUpperUpLeft": 0.3, "mouthUpperUpRight": 0.3}  # fmt: skip
 
 WIDENING = np.array(
-    [{"happy": 0.15, "sad": -0.15, "surprise": 0.35, "fear": 0.15, "anger": 0.3}.get(n, 0.0)
+    [{"happy": 0.15, "sad": -0.15, "surprise": 0.28, "fear": 0.15, "anger": 0.22}.get(n, 0.0)
      for n in FELT], np.float32,
 )  # fmt: skip
 """How much wider an emotion of `FELT` opens a mouth that speaks (Lee et al. 2005, "An articulatory
