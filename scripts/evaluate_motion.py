@@ -79,9 +79,36 @@ def viseme_gap(measure: Measure, sound: np.ndarray, count: int) -> np.ndarray:
     feature = level_features(mel_power(sound))
     feature = feature[: len(feature) // 4 * 4]
     with torch.inference_mode():
-        phones = measure.generator.model(torch.from_numpy(feature)[None]).phones[0].exp().numpy()
+        phones = measure.generator.model(torch.from_numpy(feature)[None])[0][0].numpy()
     gap = np.convolve(phones @ TARGETS[:, -1], np.ones(4) / 4, "same").reshape(-1, 2).mean(1)
     return np.pad(gap, (0, max(0, count - len(gap))))[:count].astype(np.float32)
+
+
+def steady_vowels(measure: Measure, sound: np.ndarray, count: int) -> np.ndarray:
+    """(count,) frames inside a vowel that the recogniser names alike for 0.2 s."""
+    import torch
+
+    from talkgen.audio.features import level_features, mel_power
+    from talkgen.audio.phones import PHONES
+
+    vowels = [PHONES.index(p) for p in ("a", "ae", "ah", "ao", "o", "u", "uh", "eh", "e", "ih",
+                                        "iy", "ax", "y")]  # fmt: skip
+    feature = level_features(mel_power(sound))
+    with torch.inference_mode():
+        given = torch.from_numpy(feature[: len(feature) // 4 * 4])[None]
+        named = measure.generator.model(given)[0][0].argmax(-1).numpy()
+    same = np.array([
+        bool(named[max(0, t - 4)] in vowels and len(set(named[max(0, t - 4) : t + 6])) == 1)
+        for t in range(0, len(named), 2)
+    ])  # fmt: skip
+    return np.pad(same, (0, max(0, count - len(same))))[:count]
+
+
+def jitter_of(gap: np.ndarray, where: np.ndarray) -> list[float]:
+    """Absolute second differences of `gap` whose three frames all lie in `where`."""
+    count = min(len(gap), len(where))
+    inside = where[: count - 2] & where[1 : count - 1] & where[2:count]
+    return np.abs(np.diff(gap[:count], 2))[inside].tolist()
 
 
 def score_clips(measure: Measure, clips: list[Any]) -> list[dict[str, Any]]:
@@ -91,9 +118,9 @@ def score_clips(measure: Measure, clips: list[Any]) -> list[dict[str, Any]]:
 
     rows = []
     for clip in clips:
-        began = time.perf_counter()
+        began = time.process_time()
         motion = measure.motion(clip.sound)
-        spent = time.perf_counter() - began
+        spent = time.process_time() - began
         gap = measure.gap(motion.blendshapes)
         r, lag = correlation(gap, clip.gap, clip.valid)
         count = min(len(gap), len(clip.gap))
@@ -103,6 +130,7 @@ def score_clips(measure: Measure, clips: list[Any]) -> list[dict[str, Any]]:
         quiet = silent_stretches(speech, 30)[: len(gap) * 4]
         quiet = np.pad(quiet, (0, len(gap) * 4 - len(quiet))).reshape(-1, 4).all(1)
         real_quiet = quiet[:count] & clip.valid[:count]
+        vowel = steady_vowels(measure, clip.sound, count) & clip.valid[:count]
         rows.append({
             "clip": clip.name, "person": clip.person, "r": r, "lag": lag, "band": a, "visemes": b,
             "ratio": float(gap[:count][clip.valid[:count]].std()
@@ -114,19 +142,27 @@ def score_clips(measure: Measure, clips: list[Any]) -> list[dict[str, Any]]:
             "real_jitter": float(np.median(np.abs(np.diff(clip.gap, 2)))),
             "blinks": int((np.diff((motion.blendshapes[:, 0] > 0.5).astype(int)) == 1).sum()),
             "seconds": len(gap) / 25, "spent": spent,
+            "jitters": {"quiet": jitter_of(gap, real_quiet), "vowel": jitter_of(gap, vowel),
+                        "real_quiet": jitter_of(clip.gap, real_quiet),
+                        "real_vowel": jitter_of(clip.gap, vowel)},
         })  # fmt: skip
     return rows
 
 
-def closure_share(measure: Measure, seconds: float, seed: int) -> dict[str, Any]:
-    """Share of p, b, m of synthetic speech in ten languages with lips shut at some frame of it."""
+def closure_share(
+    measure: Measure, seconds: float, seed: int, **options: Any
+) -> dict[str, Any]:
+    """Share of p, b, m of synthetic speech in ten languages with lips shut at some frame of it.
+
+    options : of the generator (an emotion)
+    """
     from talkgen.audio.phones import BILABIALS
     from talkgen.training.synthetic_speech import Cast, make_utterances
 
     languages = ("en", "de", "fr", "es", "it", "pt", "pl", "tr", "cmn", "hi")
     shut, total, per = 0, 0, {}
     for spoken in make_utterances(seconds, seed, Cast(languages)):
-        gap = measure.gap(measure.motion(spoken.samples).blendshapes)
+        gap = measure.gap(measure.motion(spoken.samples, **options).blendshapes)
         own = [0, 0]
         for phone, start, end in zip(spoken.phones, spoken.starts, spoken.ends, strict=True):
             if phone in BILABIALS:
@@ -167,6 +203,42 @@ def grid_closures(measure: Measure, cache: Path, data: Path, clips: list[Any]) -
     return {"share": made / max(total, 1), "real": real / max(total, 1), "n": total}
 
 
+def under_emotions(measure: Measure, clips: list[Any], seconds: float) -> dict[str, Any]:
+    """Closures and parted silence with an emotion at full strength."""
+    from talkgen.audio.vad import detect_speech, silent_stretches
+    from talkgen.motion.emotion import parse_emotion
+
+    out = {}
+    for name in ("angry:1", "happy:1", "surprise:1"):
+        feeling = parse_emotion(name)
+        closures = closure_share(measure, seconds, 90210, emotion=feeling)
+        parted = silent = 0
+        for clip in clips:
+            gap = measure.gap(measure.motion(clip.sound, emotion=feeling).blendshapes)
+            quiet = silent_stretches(detect_speech(clip.sound, 16000), 30)[: len(gap) * 4]
+            quiet = np.pad(quiet, (0, len(gap) * 4 - len(quiet))).reshape(-1, 4).all(1)
+            parted, silent = parted + int((gap[quiet] > 0.03).sum()), silent + int(quiet.sum())
+        out[name] = {"closures": closures["share"], "n": closures["n"],
+                     "parted_share": round(parted / max(1, silent), 4),
+                     "n_frames": silent}  # fmt: skip
+    return out
+
+
+def behaves(measure: Measure, clips: list[Any], minutes: float) -> dict[str, Any]:
+    """Latency, seeds and a long run (talkgen.training.motion_judge)."""
+    from talkgen.training import motion_judge
+
+    sounds = [c.sound for c in clips[:5]]
+    out: dict[str, Any] = motion_judge.first_motion_ms(measure.generator, sounds[0][: 16000 * 6])
+    out["seeds"] = motion_judge.seeds_agree(measure.generator, sounds, measure.gap)
+    if minutes:
+        clip = max(clips, key=lambda c: len(c.sound))
+        out["long_run"] = motion_judge.long_run(
+            measure.generator, clip.sound, clip.gap, measure.gap, minutes
+        )
+    return out
+
+
 def mean_of(rows: list[dict[str, Any]], key: str) -> float:
     return float(np.mean([r[key] for r in rows])) if rows else float("nan")
 
@@ -183,6 +255,8 @@ def main() -> None:
     parser.add_argument("--set", dest="which", default="evaluate", choices=["evaluate", "train"])
     parser.add_argument("--fold", type=int, default=None)
     parser.add_argument("--closure-seconds", type=float, default=300.0)
+    parser.add_argument("--emotions", action="store_true", help="closures and silence under them")
+    parser.add_argument("--minutes", type=float, default=None, help="of the long run; also seeds")
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
 
@@ -212,6 +286,14 @@ def main() -> None:
         | {"n": len(group), "median_ratio": round(float(np.median([r["ratio"] for r in group])), 3)}
         for name, group in groups.items() if group
     }  # fmt: skip
+    jitters = {
+        name: [value for r in rows for value in r["jitters"][name]]
+        for name in ("quiet", "real_quiet", "vowel", "real_vowel")
+    }
+    scores["jitter"] = {
+        name: {"mean": round(float(np.mean(values)), 5), "n": len(values)}
+        for name, values in jitters.items() if values
+    }  # fmt: skip
     scores["silence"] = {
         "parted_share": round(
             sum(r["parted"] for r in rows) / max(1, sum(r["silent"] for r in rows)), 4
@@ -224,6 +306,10 @@ def main() -> None:
     scores["closures_synthetic"] = closure_share(measure, args.closure_seconds, 90210)
     if args.which == "train":
         scores["closures_grid"] = grid_closures(measure, args.cache, args.data, clips)
+    if args.emotions:
+        scores["emotions"] = under_emotions(measure, clips, args.closure_seconds / 2)
+    if args.minutes is not None:
+        scores["behaviour"] = behaves(measure, clips, args.minutes)
     minutes = sum(r["seconds"] for r in rows) / 60
     scores["blinks_per_minute"] = round(sum(r["blinks"] for r in rows) / minutes, 1)
     scores["times_real_time_one_thread"] = round(minutes * 60 / sum(r["spent"] for r in rows), 1)
@@ -237,7 +323,7 @@ def main() -> None:
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread",
             "scores": scores, "clips": [
                 {k: (round(v, 4) if isinstance(v, float) else v) for k, v in row.items()
-                 if k != "spent"} for row in rows
+                 if k not in ("spent", "jitters")} for row in rows
             ],
         }  # fmt: skip
         args.out.write_text(json.dumps(report, indent=1) + "\n")

@@ -1,133 +1,173 @@
-"""The motion transformer from the caches of prepare_tracks.py, fit_tracks.py and prepare_speech.py.
+"""The motion model from the caches of prepare_tracks.py, fit_tracks.py and prepare_speech.py.
 
-    python scripts/train_motion.py --cache ../cache --out ../cache/motion [--preset cpu|tiny]
-        [--hold-out NUMBER] [--seeds 1 2 3]
+    python scripts/train_motion.py --cache ../cache --encoder phonetic --out ../cache/motion
+        [--teacher FOLDER ...] [--preset cpu|tiny] [--hold-out NUMBER] [--seeds 1 2] [--no-flow]
 
-Members (one a seed) are trained one after the other, each kept in OUT/member_SEED.pt, so that an
-interrupted run goes on where it ended; then OUT/checkpoint is written with all of them. With
-`--hold-out N` the people of fold N (of four) are left out and scored while training goes on.
+First crops of augmented sound are made (kept in OUT/crops), then encoder and trunk are trained,
+then the flow on top. The run is kept in OUT every 70 steps, so that an interrupted one goes on
+where it ended; OUT/checkpoint is written at the end. With several seeds the trunks share the
+encoder of the first. What the checkpoints of `--teacher` (train_teacher.py) say is a second target.
+With `--hold-out N` the people of fold N (of four) are left out and scored
+while training goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 FOLDS = 4
-CHECK = 11  # shard of synthetic speech that is only checked on
+
+
+def make_crop_sets(cache: Path, out: Path, clips: list[Any], real: int, synthetic: int) -> None:
+    """`out`/{real,synthetic}.npz, where they are missing."""
+    from talkgen.training import motion_data
+    from talkgen.training.motion_crops import make_crops
+
+    out.mkdir(parents=True, exist_ok=True)
+    if not (out / "synthetic.npz").exists():
+        speech = motion_data.synthetic_tracks(cache / "speech", GAP_UNIT)
+        made = make_crops(speech, [len(t) for t in speech], synthetic, 11, report=say)
+        made.save(out / "synthetic.npz")
+    if (out / "real.npz").exists():
+        return
+    rests = motion_data.resting_levels(clips)
+    seconds: dict[str, float] = {}
+    for clip in clips:
+        seconds[clip.person] = seconds.get(clip.person, 0.0) + len(clip.gap) / 25
+    tracks, weights = [], []
+    for clip in clips:
+        targets = motion_data.clip_targets(clip, rests[clip.person], GAP_UNIT)
+        for track in motion_data.real_tracks(clip, targets, motion_data.SPEEDS):
+            tracks.append(track)
+            weights.append(len(track) / np.sqrt(seconds[clip.person]))
+    made = make_crops(tracks, weights, real, 12, report=say)
+    made.save(out / "real.npz")
+
+
+GAP_UNIT = 0.1
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
 
 
 def main() -> None:  # noqa: PLR0915
     import torch
 
     from talkgen.audio.features import level_features, mel_power
-    from talkgen.motion.controls import CONTROLS
-    from talkgen.motion.transformer import MotionNet, MotionTransformer, MotionTransformerConfig
+    from talkgen.audio.phonetic import PhoneticConfig, PhoneticEncoder
+    from talkgen.motion.flow import FlowConfig
+    from talkgen.motion.speech_motion import SpeechMotion, SpeechMotionConfig
     from talkgen.training import motion_data
     from talkgen.training.motion_calibrate import calibrated
+    from talkgen.training.motion_crops import CropSet
+    from talkgen.training.motion_flow import FlowTrainConfig, flow_clips, train_flow
+    from talkgen.training.motion_heads import GAP, HeadsConfig, gate_of, train_trunk
     from talkgen.training.motion_score import correlation
-    from talkgen.training.motion_train import TrainConfig, train_motion, train_phones
+    from talkgen.training.motion_teacher import MotionTeacher, taught
 
-    presets = {
-        "cpu": (MotionTransformerConfig(), TrainConfig()),
+    presets: dict[str, tuple[dict[str, Any], HeadsConfig, FlowTrainConfig, int, int]] = {
+        "cpu": ({}, HeadsConfig(), FlowTrainConfig(), 4000, 1500),
         "tiny": (
-            MotionTransformerConfig(width=16, stem_dilations=(1,), num_heads=2, hidden=32,
-                                    look_ahead=(1,), num_members=1),
-            TrainConfig(phone_steps=(2, 2), motion_steps=4, phone_batch=2, motion_batch=2,
-                        speech_batch=2),
+            {"width": 16, "num_heads": 2, "hidden": 32, "look_back": (4,), "look_ahead": (1,)},
+            HeadsConfig(steps=4, batch=2, speech_batch=2), FlowTrainConfig(steps=4, batch=4), 8, 8,
         ),
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cache", type=Path, default=Path("../cache"))
     parser.add_argument("--out", type=Path, default=Path("../cache/motion"))
+    parser.add_argument("--crops", type=Path, default=None, help="default: OUT/crops")
+    parser.add_argument("--encoder", default="phonetic", help="a PhoneticEncoder, name or folder")
     parser.add_argument("--preset", choices=presets, default="cpu")
     parser.add_argument("--hold-out", type=int, default=None, choices=range(FOLDS))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--stage", choices=["phones", "all"], default="all")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--teacher", nargs="*", default=[], help="checkpoints of train_teacher.py")
+    parser.add_argument("--no-flow", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    model_config, config = presets[args.preset]
-    model_config = MotionTransformerConfig(
-        **{**model_config.to_dict(), "num_members": len(args.seeds)}
-    )
-    args.out.mkdir(parents=True, exist_ok=True)
+    sizes, config, flow_config, count_real, count_synthetic = presets[args.preset]
 
     clips = motion_data.load_clips(args.cache, "train")
-    rests = motion_data.resting_levels(clips)
+    crops = args.crops if args.crops is not None else args.out / "crops"
+    make_crop_sets(args.cache, crops, clips, count_real, count_synthetic)
+    real, synthetic = CropSet.load(crops / "real.npz"), CropSet.load(crops / "synthetic.npz")
+    kept = [c for c in clips if args.hold_out is None or fold_of(c.person) != args.hold_out]
+    owners = [c.person for c in clips for _ in motion_data.SPEEDS]  # a track's person
+    names = {c.person for c in kept}
+    use = np.array([i for i, track in enumerate(real.track) if owners[track] in names])
+    judges = [
+        (c, level_features(mel_power(c.sound))) for c in clips if c.person not in names
+    ]
+    say(f"{len(use)} crops of {len(names)} people, {len(judges)} clips held out; "
+        f"{len(synthetic)} synthetic crops")  # fmt: skip
 
-    def held_out(person: str) -> bool:
-        return args.hold_out is not None and fold_of(person) == args.hold_out
-
-    seconds: dict[str, float] = {}
-    for clip in clips:
-        seconds[clip.person] = seconds.get(clip.person, 0.0) + len(clip.gap) / 25
-    tracks, weights, judges = [], [], []
-    for clip in clips:
-        targets = motion_data.clip_targets(clip, rests[clip.person], model_config.gap_unit)
-        if held_out(clip.person):
-            judges.append((clip, level_features(mel_power(clip.sound))))
-            continue
-        for track in motion_data.real_tracks(clip, targets, motion_data.SPEEDS):
-            tracks.append(track)
-            weights.append(len(track) / np.sqrt(seconds[clip.person]))
-    synthetic = motion_data.synthetic_tracks(args.cache / "speech", model_config.gap_unit)
-    checking = synthetic.pop(min(CHECK, len(synthetic) - 1))
-    print(f"{len(tracks)} tracks of {len(seconds)} people, {len(judges)} clips held out; "
-          f"{sum(map(len, synthetic)) / 25 / 3600:.1f} h synthetic", flush=True)  # fmt: skip
-    check_features = level_features(checking.power[:20000])
-
-    def check(net: MotionNet) -> str:
-        by_person: dict[str, list[float]] = {}
-        with torch.no_grad():
-            logits = net(torch.from_numpy(check_features)[None]).phones[0].argmax(-1).numpy()
-            accuracy = float((logits == checking.phones[: len(logits)]).mean())
+    def check(model: SpeechMotion) -> str:
+        by_group: dict[str, dict[str, list[float]]] = {"GRID": {}, "others": {}}
+        with torch.inference_mode():
             for clip, feature in judges:
                 whole = torch.from_numpy(feature[: len(feature) // 4 * 4])[None]
-                gap = net(whole).tracked[0, :, len(CONTROLS)].numpy()
-                r, _ = correlation(gap, clip.gap, clip.valid)
-                by_person.setdefault(clip.person, []).append(r)
-        text = f"| phones {accuracy:.3f}"
-        if by_person:
-            grid = [np.mean(r) for p, r in by_person.items() if p.startswith("GRID")] or [0]
-            rest = [np.mean(r) for p, r in by_person.items() if not p.startswith("GRID")] or [0]
-            text += f" | held out: GRID {np.mean(grid):.3f} others {np.mean(rest):.3f}"
-        return text
+                phones, said = model(whole)
+                gap = said.tracked[0, :, GAP].clamp(min=0) * gate_of(phones)[0]
+                r, _ = correlation(gap.numpy(), clip.gap, clip.valid)
+                group = by_group["GRID" if clip.person.startswith("GRID") else "others"]
+                group.setdefault(clip.person, []).append(r)
+        means = {n: np.mean([np.mean(r) for r in g.values()]) for n, g in by_group.items() if g}
+        return "held out: " + " ".join(f"{n} {m:.3f}" for n, m in means.items()) if means else ""
 
-    def report(text: str) -> None:
-        print(text, flush=True)
-
-    model = MotionTransformer(model_config)
+    teachers = [MotionTeacher.from_pretrained(folder) for folder in args.teacher]
+    teacher = (taught(real, teachers), taught(synthetic, teachers)) if teachers else None
+    suffix = "" if args.hold_out is None else f"_fold{args.hold_out}"
+    encoder = PhoneticEncoder.from_pretrained(args.encoder)
+    base = SpeechMotionConfig(encoder=encoder.config.to_dict(), gap_unit=GAP_UNIT, **sizes)
+    members = []
     for index, seed in enumerate(args.seeds):
-        suffix = "" if args.hold_out is None else f"_fold{args.hold_out}"
-        done = args.out / f"member_{seed}{suffix}.pt"
-        started = None
-        for round_ in range(len(config.phone_steps)):
-            path = args.out / f"phones_{seed}_{round_}.pt"
-            if not path.exists():
-                state = train_phones(
-                    model_config, config, synthetic, seed, round_, started, report
-                )
-                torch.save(state, path)
-            started = torch.load(path)
-        if args.stage == "phones":
-            continue
-        if not done.exists():
-            net = train_motion(
-                model_config, config, started, synthetic, tracks, weights, seed,
-                report=report, check=check,
+        done = args.out / f"member_{seed}{suffix}"
+        if not (done / "config.json").exists():
+            torch.manual_seed(seed)
+            model = SpeechMotion(base)
+            model.encoder.load_state_dict(encoder.state_dict())
+            settings = config
+            if index:  # the encoder is that of the first by now, and stays
+                model.encoder.requires_grad_(False)
+                settings = dataclasses.replace(config, steps=config.steps * 8 // 9)
+            state = args.out / f"state_{seed}{suffix}.pt"
+            model = train_trunk(
+                model, settings, (real, use), synthetic, seed, report=say, check=check,
+                teacher=teacher, state_path=state,
             )  # fmt: skip
-            torch.save(net.state_dict(), done)
-        model.members[index].load_state_dict(torch.load(done))
-    if args.stage == "phones":
-        return
-    name = "checkpoint" if args.hold_out is None else f"checkpoint_fold{args.hold_out}"
-    model.config = calibrated(model.eval(), [c for c in clips if not held_out(c.person)])
-    model.save_pretrained(args.out / name, half=True)
-    print(f"wrote {args.out / name}")
+            model.save_pretrained(done)
+        members.append(SpeechMotion.from_pretrained(done))
+        encoder = members[0].encoder
+
+    model = SpeechMotion(dataclasses.replace(base, num_members=len(members)))
+    model.encoder.load_state_dict(encoder.state_dict())
+    for own, trained in zip(model.members, members, strict=True):
+        own.load_state_dict(trained.members[0].state_dict())
+    model.eval()
+    model.config = calibrated(model, kept)
+    if not args.no_flow:
+        drawn = flow_clips(model, kept)
+        flow = train_flow(
+            FlowConfig(heard=base.width + base.num_outputs, num_styles=len(names)), flow_config,
+            drawn, args.seeds[0], report=say,
+        )  # fmt: skip
+        settings_ = {k: v for k, v in flow.config.to_dict().items()}
+        whole = SpeechMotion(dataclasses.replace(model.config, flow=settings_))
+        whole.encoder.load_state_dict(model.encoder.state_dict())
+        whole.members.load_state_dict(model.members.state_dict())
+        assert whole.flow is not None
+        whole.flow.load_state_dict(flow.state_dict())
+        model = whole.eval()
+    model.save_pretrained(args.out / f"checkpoint{suffix}", half=True)
+    say(f"wrote {args.out / f'checkpoint{suffix}'}")
+    assert PhoneticConfig.from_dict(model.config.encoder) == encoder.config
 
 
 def fold_of(person: str) -> int:

@@ -1,9 +1,9 @@
 """Speech to face motion: the one entry for files and for sound that is still arriving.
 
-Sound goes through small streams (resampling, mels, levelling, speech detection); the transformer
-reads windows of it on a fixed grid of `BLOCK` frames with the whole of its context around, and
-what has memory (blinks, gaze, head) steps frame by frame. So `generate` and `stream` give the same
-motion whatever the chunks, and memory does not grow with length.
+Sound goes through small streams (resampling, mels, levelling, loudness) into windows of a fixed
+grid (`talkgen.motion.hearing`); encoder and trunk read each window with the whole of their context,
+and what has memory (blinks, gaze, head) steps frame by frame. So `generate` and `stream` give the
+same motion whatever the chunks, and memory does not grow with length.
 """
 
 from __future__ import annotations
@@ -15,29 +15,36 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from talkgen.audio.features import LOUD_BAND, MelLeveler, MelStream, Resampler
-from talkgen.audio.vad import SpeechDetector
+from talkgen.audio.vad import HANGOVER
 from talkgen.errors import InputError
 from talkgen.face.head import HeadModel
 from talkgen.motion.behaviour import Behaviour, Heard
+from talkgen.motion.chunks import joined
 from talkgen.motion.controls import CONTROLS, TO_CHANNELS
-from talkgen.motion.mouth import LipGeometry, closure_gate, mouth_controls
-from talkgen.motion.scales import Scales
-from talkgen.motion.transformer import (
-    MotionOutput,
-    MotionTransformer,
-    MotionTransformerConfig,
+from talkgen.motion.flow import (
+    PAIRS,
+    RAISED,
+    SHAPED,
+    SHAPES,
+    SIDES,
+    TURN,
+    UNEVEN,
+    UPPER,
+    FlowSampler,
 )
+from talkgen.motion.hearing import PER_FRAME, SoundWindows, Window
+from talkgen.motion.mouth import LipGeometry, closing_gate, mouth_motion, pause_limit
+from talkgen.motion.scales import Scales
+from talkgen.motion.speech_motion import Said, SpeechMotion, SpeechMotionConfig
+from talkgen.motion.state import State, capture, restore
 from talkgen.types import ENGINE_FPS, ENGINE_RATE, Audio, Emotion, Motion
 
 Float32 = NDArray[np.float32]
 
-BLOCK = 25  # motion frames that are made at a time
-BACK, AHEAD = 80, 13  # frames of context: all that the transformer reaches, and the gates
-PER_FRAME = 4  # feature frames a motion frame
-TAIL_S = 0.8  # silence appended, so that the last frames have their look-ahead
 ROTATION_UNIT = 0.1  # radians, of the net's rotation outputs
+SOFTNESS = 0.5  # share of a drawn head turn that a frame takes
 CHUNK_S = 2.0  # pieces in which `generate` feeds a file
 
 
@@ -49,7 +56,7 @@ class MotionGenerator:
     (250, 52)
     """
 
-    def __init__(self, model: MotionTransformer, head: HeadModel):
+    def __init__(self, model: SpeechMotion, head: HeadModel):
         self.model = model.eval()
         self.lips = LipGeometry(head)
 
@@ -58,16 +65,40 @@ class MotionGenerator:
         cls, name_or_path: str | os.PathLike[str] = "motion", head: HeadModel | None = None
     ) -> MotionGenerator:
         """The generator of a shipped name or a folder; `head` defaults to the shipped one."""
-        model = MotionTransformer.from_pretrained(name_or_path)
+        model = SpeechMotion.from_pretrained(name_or_path)
         return cls(model, head if head is not None else HeadModel.from_pretrained("head"))
 
     def __call__(self, audio: Audio, **options: Any) -> Motion:
         """Same as `generate`."""
         return self.generate(audio, **options)
 
-    def generate(
+    def generate(self, audio: Audio, **options: Any) -> Motion:
+        """Motion of `round(seconds * 25)` frames in portrait space; same seed, same motion.
+
+        options : those of `open`
+        Raises InputError where the sound is shorter than half a frame (0.02 s).
+        """
+        step = max(1, int(CHUNK_S * audio.rate))
+        chunks = (audio.samples[i : i + step] for i in range(0, len(audio.samples), step))
+        parts = list(self.stream(chunks, audio.rate, **options))
+        if not parts:
+            raise InputError(f"`audio` is {audio.seconds:.3f} s long, at least 0.04 s is needed")
+        return joined(parts)
+
+    def stream(self, chunks: Iterable[Float32], rate: int, **options: Any) -> Iterator[Motion]:
+        """Yield Motion pieces (1 frame first, 8 later) while `chunks` of (N,) samples arrive.
+
+        The pieces joined equal what `generate` gives for the joined chunks. A piece is ready when
+        the sound 0.24 s past its end has arrived. options : those of `open`
+        """
+        running = self.open(rate, **options)
+        for chunk in chunks:
+            yield from running.push(chunk)
+        yield from running.finish()
+
+    def open(
         self,
-        audio: Audio,
+        rate: int = ENGINE_RATE,
         *,
         seed: int = 0,
         still: bool = False,
@@ -75,172 +106,190 @@ class MotionGenerator:
         scales: Scales | None = None,
         pose_scale: float = 1.0,
         expression_scale: float = 1.0,
-    ) -> Motion:
-        """Motion of `round(seconds * 25)` frames in portrait space; same seed, same motion.
+        audio_guidance: float = 1.0,
+        style: int | None = None,
+        shape: Float32 | None = None,
+    ) -> LiveMotion:
+        """A stream to push sound of `rate` Hz into, whose state can be saved.
 
         seed : a person's habits (blinks, liveliness of head and brows) and all that chance decides
         still : no head motion and no glances; the eyes still blink
         emotion : laid under the speech (`talkgen.motion.emotion`)
         scales : factors on mouth, brow, pose, blink
         pose_scale, expression_scale : the same for the pose, and for mouth and brow together
-        Raises InputError where the sound is shorter than half a frame (0.02 s).
-        """
-        step = max(1, int(CHUNK_S * audio.rate))
-        chunks = (audio.samples[i : i + step] for i in range(0, len(audio.samples), step))
-        parts = list(
-            self.stream(
-                chunks, audio.rate, seed=seed, still=still, emotion=emotion, scales=scales,
-                pose_scale=pose_scale, expression_scale=expression_scale,
-            )
-        )
-        if not parts:
-            raise InputError(f"`audio` is {audio.seconds:.3f} s long, at least 0.04 s is needed")
-        return Motion(
-            np.concatenate([p.blendshapes for p in parts]),
-            np.concatenate([p.rotation for p in parts]),
-            np.concatenate([p.translation for p in parts]),
-        )
-
-    def stream(
-        self,
-        chunks: Iterable[Float32],
-        rate: int,
-        *,
-        seed: int = 0,
-        still: bool = False,
-        emotion: Emotion | None = None,
-        scales: Scales | None = None,
-        pose_scale: float = 1.0,
-        expression_scale: float = 1.0,
-    ) -> Iterator[Motion]:
-        """Yield Motion pieces (25 frames, the last shorter) while `chunks` of (N,) samples arrive.
-
-        The pieces joined equal what `generate` gives for the joined chunks. A piece is ready when
-        the sound `AHEAD` frames (0.52 s) past its end has arrived.
+        audio_guidance : above 1, head and brows follow more what the voice alone explains
+        style : the manner of a training person (1 to `num_styles`), 0: the average; None: by `seed`
+        shape : (50,) identity of a head fit, which the manner may depend on
         """
         if rate <= 0:
             raise InputError(f"`rate` is {rate} Hz, a positive rate is needed")
-        sound = _SoundWindow(rate)
         knobs = (scales or Scales()).times(pose=pose_scale, expression=expression_scale)
         behaviour = Behaviour(seed, still=still, emotion=emotion, scales=knobs)
-        finisher = _Finisher(self, behaviour, knobs)
-        samples = 0
-        for given in chunks:
-            chunk = np.asarray(given, np.float32)
-            if not np.isfinite(chunk).all():
-                raise InputError("`chunks` hold NaN or infinite samples; remove them first")
-            samples += len(chunk)
-            sound.push(chunk)
-            while sound.ready():
-                yield finisher.finish(sound.take(), BLOCK)
-        total = round(samples / rate * ENGINE_FPS)
-        sound.finish()
-        while finisher.count < total:
-            yield finisher.finish(sound.take(), min(BLOCK, total - finisher.count))
+        flow = None
+        if self.model.flow is not None and not still:
+            count = self.model.flow.config.num_styles
+            chosen = int(np.random.default_rng([seed, 6]).integers(0, count + 1))
+            if style is not None:
+                if not 0 <= style <= count:
+                    raise InputError(f"`style` is {style}, a number from 0 to {count} is needed")
+                chosen = style
+            flow = FlowSampler(
+                self.model.flow, seed, audio_guidance=audio_guidance, style=chosen, shape=shape
+            )
+        return LiveMotion(self, rate, behaviour, knobs, flow)
 
 
-class _Window:
-    """Features (4 T, 80), loudness detector (4 T,) and level (4 T,) dB around a block."""
+class LiveMotion:
+    """Sound in, motion out, as both arrive; made by `MotionGenerator.open`."""
 
-    def __init__(self, features: Float32, loud: NDArray[np.bool_], level: Float32, start: int):
-        self.features, self.loud, self.level, self.start = features, loud, level, start
+    def __init__(
+        self, owner: MotionGenerator, rate: int, behaviour: Behaviour, scales: Scales,
+        flow: FlowSampler | None,
+    ):  # fmt: skip
+        self._rate, self._scales, self._flow = rate, scales, flow
+        self._sound, self._behaviour = SoundWindows(rate), behaviour
+        self._voice = _Voice(owner.model)
+        self._lips = owner.lips
+        self._turn = np.zeros(3, np.float32)
+        self._samples = 0
 
+    def push(self, chunk: Float32) -> Iterator[Motion]:
+        """The motion that `chunk` (N,) of samples completes; raise InputError on NaN."""
+        samples = np.asarray(chunk, np.float32)
+        if not np.isfinite(samples).all():
+            raise InputError("`chunks` hold NaN or infinite samples; remove them first")
+        self._samples += len(samples)
+        for window in self._sound.push(samples):
+            yield self._motion(window, window.stop)
 
-class _SoundWindow:
-    """The last seconds of sound as features, handed out on the block grid."""
+    def finish(self) -> Iterator[Motion]:
+        """The rest, so that all pieces hold `round(seconds * 25)` frames."""
+        total = round(self._samples / self._rate * ENGINE_FPS)
+        for window in self._sound.finish():
+            if window.start < total:
+                yield self._motion(window, min(window.stop, total))
 
-    def __init__(self, rate: int):
-        self._resampler, self._mels = Resampler(rate), MelStream()
-        self._leveler, self._detector = MelLeveler(), SpeechDetector()
-        self._features = np.zeros((0, 80), np.float32)
-        self._loud = np.zeros(0, bool)
-        self._level = np.zeros(0, np.float32)
-        self._first = 0  # motion frame at which the buffers begin
-        self._block = 0
+    def state(self) -> State:
+        """All that the stream remembers, as arrays; `resume` goes on from there.
 
-    def push(self, chunk: Float32) -> None:
-        self._push(self._resampler.push(chunk))
+        Raises InputError for another rate than 16 kHz: the resampler's memory cannot be read.
+        """
+        if self._rate != ENGINE_RATE:
+            raise InputError(
+                f"`rate` is {self._rate} Hz, only streams at {ENGINE_RATE} Hz can be saved; "
+                "resample the sound before"
+            )
+        return capture(self)
 
-    def _push(self, samples: Float32) -> None:
-        self._add(self._mels.push(samples))
+    def resume(self, state: State) -> LiveMotion:
+        """This stream, opened with the same options, as it was when `state` was taken."""
+        restore(self, state)
+        return self
 
-    def _add(self, power: Float32) -> None:
-        if not len(power):
-            return
-        self._features = np.concatenate([self._features, self._leveler.push(power)])
-        self._loud = np.concatenate([self._loud, self._detector.push(power)])
-        mean = power[:, LOUD_BAND].mean(1)
-        self._level = np.concatenate([self._level, (10 * np.log10(mean + 1e-10)).astype("f4")])
-
-    def finish(self) -> None:
-        """Take in the rest and a tail of silence."""
-        self._push(self._resampler.finish())
-        self._push(np.zeros(int(TAIL_S * ENGINE_RATE), np.float32))
-        self._add(self._mels.finish())
-        self._features = np.concatenate([self._features, self._leveler.finish()])
-
-    def ready(self) -> bool:
-        """Whether the next block has its whole look-ahead."""
-        needed = (self._block + 1) * BLOCK + AHEAD - self._first
-        return len(self._features) >= needed * PER_FRAME
-
-    def take(self) -> tuple[_Window, int]:
-        """The next window and where its block begins in it (motion frames)."""
-        block = self._block * BLOCK
-        start = max(0, block - BACK)
-        stop = block + BLOCK + AHEAD
-        low = (start - self._first) * PER_FRAME
-        high = min((stop - self._first) * PER_FRAME, len(self._features))
-        high = low + (high - low) // PER_FRAME * PER_FRAME
-        part = slice(low, high)
-        window = _Window(self._features[part], self._loud[part], self._level[part], start)
-        self._block += 1
-        keep = max(0, self._block * BLOCK - BACK)
-        drop = (keep - self._first) * PER_FRAME
-        if drop > 0:
-            self._features, self._loud = self._features[drop:], self._loud[drop:]
-            self._level, self._first = self._level[drop:], keep
-        return window, block - start
-
-
-class _Finisher:
-    """Windows to Motion pieces; holds what has memory."""
-
-    def __init__(self, owner: MotionGenerator, behaviour: Behaviour, scales: Scales):
-        self._model, self._lips = owner.model, owner.lips
-        self._behaviour, self._scales = behaviour, scales
-
-    @property
-    def count(self) -> int:
-        """Frames made so far."""
-        return self._behaviour.count
-
-    def finish(self, taken: tuple[_Window, int], frames: int) -> Motion:
-        window, begin = taken
-        with torch.inference_mode():
-            said = self._model(torch.from_numpy(window.features)[None])
-        phones = said.phones[0].exp().numpy()
-        controls, gap = wanted_mouth(self._model.config, said)
+    def _motion(self, window: Window, stop: int) -> Motion:
+        phones, said = self._voice.listen(window)
+        first = window.stop - self._voice.reach(window)
+        frames = len(phones) // 2
+        part = slice((first - window.first) * PER_FRAME, (first - window.first + frames) * 4)
+        loud = window.loud[part]
+        controls, gap = wanted_mouth(self._voice.model.config, said)
+        gate = closing_gate(phones)
+        limit = pause_limit(phones, loud, from_start=first == 0)
         lower, upper = self._scales.lower, self._scales.upper
-        controls = mouth_controls(controls, gap, phones, window.loud, self._lips, lower, upper)
+        turn, uneven = learned_turn(said), None
+        if self._flow is not None:
+            block = slice(window.start - first, window.stop - first)
+            drawn = self._flow.block(flow_input(said)[block])
+            controls[block, SHAPES] += drawn[:, SHAPED]
+            controls[block, UPPER] = drawn[:, RAISED]
+            turn[block] = self._calm(drawn[:, TURN] * ROTATION_UNIT)
+            uneven = drawn[:, UNEVEN]
+        controls = mouth_motion(controls, gap, gate, limit, self._lips, lower, upper)
+        mouth = controls @ TO_CHANNELS
+        if uneven is not None:
+            most = controls[block][:, [CONTROLS.index(name) for name in PAIRS]]
+            mouth[block] += np.clip(uneven, -most, most) @ SIDES
         heard = Heard(
-            mouth=controls @ TO_CHANNELS,
-            closing=1.0 - closure_gate(phones),
-            speech=window.loud.reshape(-1, PER_FRAME).any(1),
-            loud_db=window.level.reshape(-1, PER_FRAME).max(1),
-            turn=learned_turn(said),
+            mouth=mouth,
+            closing=1.0 - gate,
+            speech=with_hangover(loud).reshape(-1, PER_FRAME).any(1),
+            loud_db=window.level[part].reshape(-1, PER_FRAME).max(1),
+            turn=turn,
         )
-        return self._behaviour.block(heard, begin, frames)
+        return self._behaviour.block(heard, window.start - first, stop - window.start)
 
 
-def learned_turn(said: MotionOutput) -> Float32:
+    def _calm(self, turns: Float32) -> Float32:
+        """(F, 3) drawn turns without their tremble."""
+        out = np.empty_like(turns)
+        for t, turn in enumerate(turns):
+            out[t] = self._turn = self._turn + SOFTNESS * (turn - self._turn)
+        return out
+
+
+class _Voice:
+    """Windows to what the net says; remembers what the encoder has said for good."""
+
+    def __init__(self, model: SpeechMotion):
+        self.model = model
+        config = model.encoder.config
+        self._hidden = np.zeros((0, config.width), np.float32)
+        self._phones = np.zeros((0, config.num_phones), np.float32)
+        self._first = 0  # motion frame at which the two begin
+
+    def reach(self, window: Window) -> int:
+        """Frames from where `listen` of this window begins to the end of its block."""
+        return window.stop - max(0, window.start - self.model.trunk_back)
+
+    def listen(self, window: Window) -> tuple[Float32, Said]:
+        """(2 T, P) posteriors and what the trunk says of the T frames from `reach` on."""
+        done = self._first + len(self._phones) // 2  # frames that are settled
+        begin = max(window.first, done - self.model.encoder_back)
+        given = window.features[(begin - window.first) * PER_FRAME :]
+        given = given[: len(given) // PER_FRAME * PER_FRAME]
+        with torch.inference_mode():
+            hidden, phones = self.model.listen(torch.from_numpy(given)[None])
+            fresh = 2 * (done - begin)
+            hidden_all = np.concatenate([self._hidden, hidden[0, fresh:].numpy()])
+            phones_all = np.concatenate([self._phones, phones[0, fresh:].numpy()])
+            start = max(0, window.start - self.model.trunk_back)
+            low = 2 * (start - self._first)
+            said = self.model.say(_one(hidden_all[low:]), _one(phones_all[low:]))
+        self._remember(hidden_all, phones_all, window)
+        return phones_all[low:], said
+
+    def _remember(self, hidden: Float32, phones: Float32, window: Window) -> None:
+        """Keep what no coming sound can change, as far back as the next window reaches."""
+        settled = window.first * PER_FRAME + window.settled - self.model.unsettled
+        last = min(settled // PER_FRAME, window.stop)
+        keep = max(self._first, window.stop - self.model.trunk_back)
+        part = slice(2 * (keep - self._first), 2 * (last - self._first))
+        self._hidden, self._phones, self._first = hidden[part].copy(), phones[part].copy(), keep
+
+
+def _one(values: Float32) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values))[None]
+
+
+def with_hangover(loud: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N,) loud frames of 10 ms, each lasting HANGOVER frames longer."""
+    count = np.cumsum(np.concatenate([np.zeros(HANGOVER + 1, int), loud]))
+    return np.asarray(count[HANGOVER + 1 :] > count[: len(loud)])
+
+
+def flow_input(said: Said) -> Float32:
+    """(T, heard) of what the flow hears."""
+    return np.concatenate([said.hidden[0].numpy(), said.tracked[0].numpy()], 1)
+
+
+def learned_turn(said: Said) -> Float32:
     """(T, 3) head rotation in radians that the net hears, smoothed over five frames."""
     turn = said.tracked[0, :, len(CONTROLS) + 1 :].numpy() * ROTATION_UNIT
     padded = np.pad(turn, ((2, 2), (0, 0)), mode="edge")
     return np.mean([padded[i : i + len(turn)] for i in range(5)], axis=0).astype(np.float32)
 
 
-def wanted_mouth(config: MotionTransformerConfig, said: MotionOutput) -> tuple[Float32, Float32]:
+def wanted_mouth(config: SpeechMotionConfig, said: Said) -> tuple[Float32, Float32]:
     """(T, C) controls and (T,) lip gap over IOD that the net asks for: both heads, with their
     gains."""
     count = len(CONTROLS)

@@ -24,7 +24,7 @@ PER_FRAME = 4  # feature frames a motion frame
 AHEAD = 6  # motion frames of sound past a block's end (0.24 s)
 FIRST_AHEAD = 5  # the same for the first frame of all, which comes 0.25 s after its sound begins
 FIRST_BLOCKS = (1, 2, 3, 4, 5)  # motion frames; all later blocks have BLOCK
-BLOCK = 10
+BLOCK = 8
 KEEP = 100  # motion frames of features and loudness that are kept
 TAIL_S = 0.8  # silence appended, so that the last frames have their look-ahead
 

@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 
 Float32 = NDArray[np.float32]
 
-CLOSURE_SLOPE, CLOSURE_START = 3.0, 0.4  # gate = 1 - clip(slope * P(p, b, m) - start, 0, 1)
-SHORT_PAUSE_S, LONG_PAUSE_S = 0.3, 0.8
-PAUSE_GAP = 0.02  # inter-ocular distances: what may stay open in a short pause (parted is 0.03)
+SHORTEST_PAUSE = 28  # feature frames (0.28 s) without loudness: with less it may be a consonant
+CLOSING_COURSE = (0.25, 0.16, 0.08)  # limit in the first frames of a pause: lips come together
+SHUT_FROM = 14  # frames into a pause from which on the lips are shut for good
+FREE = 0.5  # limit from which on it is none
+NOISE_PAUSE = 20  # frames (0.8 s) of silence by the recogniser alone
+SHUT_SLOPE, SHUT_START = 4.0, 0.4  # gate = 1 - clip(slope * P(p, b, m) - start, 0, 1)
+PEAK_REACH = 5  # phone frames (0.1 s) around a peak of P(p, b, m) ...
+FAINT, FAINTER = 0.2, 0.1  # ... which shuts the lips from here on; where speech is clear, sooner
+CLEAR = 0.55  # mean of the likeliest phone's posterior over speech
+GATE_SHOULDER = 0.5  # of a closure's gate that the frames beside it keep
+PAUSE_GAP = 0.027  # inter-ocular distances: what may stay open in a short pause (parted is 0.03)
 SURE_OF_SILENCE = 0.9
-LIMIT_STEP = 0.08  # of the gap's limit, a frame
-LIMIT_REACH = 4  # frames around a pause that its limit bears on
+LIMIT_STEP = 0.2  # of the gap's limit, a frame
 OPEN = 9.0  # no limit
 FULL_SHAPE_GAP = 0.1  # limit from which on the lips take their whole shape
 OPENING = tuple(CONTROLS.index(n) for n in ("jawOpen", "mouthLowerDown", "mouthUpperUp"))
@@ -65,74 +72,31 @@ class LipGeometry:
         return np.clip(out, 0.0, 1.0)
 
 
-def closure_gate(phones: Float32) -> Float32:
-    """(2 T, P) posteriors to (T,): 0 where p, b or m shuts the lips, 1 elsewhere."""
-    shut = phones[:, list(BILABIALS)].sum(1).reshape(-1, 2).max(1)
-    return (1.0 - np.clip(CLOSURE_SLOPE * shut - CLOSURE_START, 0.0, 1.0)).astype(np.float32)
-
-
-def silence_limit(phones: Float32, loud: NDArray[np.bool_]) -> Float32:
-    """(2 T, P) posteriors and (4 T,) loudness detector to (T,): the widest lip gap silence allows.
-
-    In a pause of SHORT_PAUSE_S the lips come nearly together, in one of LONG_PAUSE_S they shut; the
-    limit widens by LIMIT_STEP a frame away from it. Long pauses also end where the recogniser is
-    sure of silence under noise. Speech far from any pause has a limit beyond every mouth.
-    """
-    frames = loud.reshape(-1, 4)
-    quiet = phones[:, SILENCE].reshape(-1, 2).mean(1)
-    short = silent_stretches(loud, int(SHORT_PAUSE_S * 100)).reshape(-1, 4).all(1)
-    sound = frames.any(1) & (quiet < SURE_OF_SILENCE)
-    long = silent_stretches(sound, int(LONG_PAUSE_S * 25))
-    limit = np.where(long, 0.0, np.where(short, PAUSE_GAP, OPEN)).astype(np.float32)
-    for _ in range(LIMIT_REACH):
-        after = np.append(limit[1:], np.float32(OPEN))
-        before = np.insert(limit[:-1], 0, np.float32(OPEN))
-        limit = np.minimum(limit, np.minimum(after, before) + LIMIT_STEP)
-    return limit.astype(np.float32)
-
-
-def mouth_controls(
-    controls: Float32,
-    gap: Float32,
-    phones: Float32,
-    loud: NDArray[np.bool_],
-    lips: LipGeometry,
-    mouth_scale: float,
-    brow_scale: float,
-) -> Float32:
-    """(T, C) controls as wanted and (T,) gap over IOD to controls that keep closures and
-    silence."""
-    limit = silence_limit(phones, loud)
-    calm = np.clip(limit / FULL_SHAPE_GAP, 0.0, 1.0)[:, None]
-    gap = np.maximum(gap, 0.0) * closure_gate(phones) * mouth_scale
-    gap = np.minimum(gap, limit).astype(np.float32)
-    wanted = np.clip(controls, 0.0, 1.0)
-    out = np.zeros_like(wanted)
-    mouth, brows = list(MOUTH_CONTROLS), list(BROW_CONTROLS)
-    out[:, mouth] = (wanted * calm)[:, mouth] * mouth_scale
-    out = lips.match(np.clip(out, 0.0, 1.0), gap)
-    out[:, brows] = np.clip(wanted[:, brows] * brow_scale, 0.0, 1.0)
-    return out.astype(np.float32)
-
-
-SHORTEST_PAUSE = 28  # feature frames (0.28 s) without loudness: with less it may be a consonant
-CLOSING_COURSE = (0.14, 0.08, 0.04)  # limit in the first frames of a pause: lips come together
-SHUT_FROM = 14  # frames into a pause from which on the lips are shut for good
-FREE = 0.5  # limit from which on it is none
-NOISE_PAUSE = 20  # frames (0.8 s) of silence by the recogniser alone
-GATE_SHOULDER = 0.5  # of a closure's gate that the frames beside it keep
-
-
 def closing_gate(phones: Float32) -> Float32:
-    """(2 T, P) posteriors to (T,): 0 where p, b or m shuts the lips, 1 elsewhere, with ramps."""
-    gate = closure_gate(phones)
+    """(2 T, P) posteriors to (T,): 0 where p, b or m shuts the lips, 1 elsewhere, with ramps.
+
+    Besides the posterior itself, its peaks count: a closure that is heard faintly is one frame
+    long. In noise and rooms faint peaks are often wrong, so they must be higher there.
+    """
+    spoken = phones.argmax(1) != SILENCE
+    clear = bool(spoken.any()) and float(phones[spoken].max(1).mean()) > CLEAR
+    heard = phones[:, list(BILABIALS)].sum(1)
+    gate = 1.0 - np.clip(SHUT_SLOPE * heard.reshape(-1, 2).max(1) - SHUT_START, 0.0, 1.0)
+    padded = np.pad(heard, PEAK_REACH, constant_values=-1.0)
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * PEAK_REACH + 1).max(1)
+    peak = (heard >= around) & (heard > (FAINTER if clear else FAINT))
+    gate[peak.reshape(-1, 2).any(1)] = 0.0
     padded = np.pad(gate, 1, mode="edge")
     beside = np.minimum(padded[:-2], padded[2:])
     return np.minimum(gate, 1.0 - GATE_SHOULDER * (1.0 - beside)).astype(np.float32)
 
 
-def pause_limit(phones: Float32, loud: NDArray[np.bool_]) -> Float32:
+def pause_limit(
+    phones: Float32, loud: NDArray[np.bool_], *, from_start: bool = False
+) -> Float32:
     """(2 T, P) posteriors and (4 T,) loudness to (T,): the widest lip gap that pauses allow.
+
+    from_start : nothing was before the first frame; it was silent there, the lips were shut
 
     In a pause the lips come together along CLOSING_COURSE, to PAUSE_GAP, and are shut after
     SHUT_FROM frames. A pause is SHORTEST_PAUSE without loudness, or NOISE_PAUSE in which the
@@ -140,11 +104,14 @@ def pause_limit(phones: Float32, loud: NDArray[np.bool_]) -> Float32:
     frame. Speech far from any pause has a limit beyond every mouth.
     """
     quiet = phones[:, SILENCE].reshape(-1, 2).mean(1)
+    before = SHUT_FROM if from_start else 0
+    loud = np.concatenate([np.zeros(4 * before, bool), loud])
+    quiet = np.concatenate([np.ones(before, np.float32), quiet])
     heard = loud.reshape(-1, 4).any(1)
     pause = silent_stretches(loud, SHORTEST_PAUSE).reshape(-1, 4).all(1)
     noisy = silent_stretches(heard & (quiet < SURE_OF_SILENCE), NOISE_PAUSE)
     limit = np.full(len(pause), OPEN, np.float32)
-    since, before = 0, OPEN
+    since, last = 0, OPEN
     for t in np.arange(len(pause)):
         wanted = OPEN
         if pause[t] or noisy[t]:
@@ -153,9 +120,9 @@ def pause_limit(phones: Float32, loud: NDArray[np.bool_]) -> Float32:
             since += 1
         else:
             since = 0
-        before = min(before + LIMIT_STEP, wanted) if before < FREE else wanted
-        limit[t] = before
-    return limit
+        last = min(last + LIMIT_STEP, wanted) if last < FREE else wanted
+        limit[t] = last
+    return limit[before:]
 
 
 def mouth_motion(

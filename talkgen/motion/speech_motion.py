@@ -41,8 +41,8 @@ class SpeechMotionConfig(Config):
     hidden: int = 320
     look_back: tuple[int, ...] = (10, 20, 25)
     look_ahead: tuple[int, ...] = (1, 1, 0)
-    dropout: float = 0.15
-    input_dropout: float = 0.2
+    dropout: float = 0.1
+    input_dropout: float = 0.1
     num_members: int = 1
     flow: dict[str, Any] = field(default_factory=dict)
     gap_unit: float = 0.1

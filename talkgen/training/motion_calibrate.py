@@ -14,7 +14,7 @@ import torch
 
 from talkgen.audio.features import level_features, mel_power
 from talkgen.motion.controls import CONTROLS
-from talkgen.motion.transformer import MotionTransformer, MotionTransformerConfig
+from talkgen.motion.speech_motion import SpeechMotion, SpeechMotionConfig
 from talkgen.training.motion_data import ClipMotion, clip_targets, resting_levels
 
 RULE_SHARE = {
@@ -28,8 +28,8 @@ CLIPS_A_PERSON = 6
 
 
 def calibrated(
-    model: MotionTransformer, clips: list[ClipMotion], clips_a_person: int = CLIPS_A_PERSON
-) -> MotionTransformerConfig:
+    model: SpeechMotion, clips: list[ClipMotion], clips_a_person: int = CLIPS_A_PERSON
+) -> SpeechMotionConfig:
     """The model's config with `gap_gain`, `control_gain` and `rule_share` set from `clips`."""
     count = len(CONTROLS)
     rests = resting_levels(clips)
@@ -43,7 +43,8 @@ def calibrated(
         feature = level_features(mel_power(clip.sound))
         frames = min(len(feature) // 4, len(targets))
         with torch.inference_mode():
-            tracked = model(torch.from_numpy(feature[None, : 4 * frames])).tracked[0].numpy()
+            _, heard = model(torch.from_numpy(feature[None, : 4 * frames]))
+        tracked = heard.tracked[0].numpy()
         keep = clip.valid[:frames]
         said.append(np.maximum(tracked[keep, : count + 1], 0.0))
         real.append(np.maximum(targets[:frames][keep, : count + 1], 0.0))

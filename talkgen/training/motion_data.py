@@ -1,4 +1,4 @@
-"""Training examples for the motion transformer, from the caches of the prepare scripts.
+"""Training examples for the motion model, from the caches of the prepare scripts.
 
 A `Track` is a stretch of mel power with its targets; `TrackSampler` cuts crops of one length out of
 many. Real tracks carry the motion fitted to a person, less that person's resting face; synthetic

@@ -3,7 +3,7 @@
 The encoder comes knowing the phones of synthetic voices and goes on slowly, so that it learns real
 rooms and people; phones of synthetic speech stay in the loss. The loss of motion is (1 - Pearson)
 over a crop, which every speaker's own range leaves alone, and smooth L1. The lip gap is trained
-behind the closure gate, as it will be used.
+behind the closure gate, as it will be used; so real lips also teach when p, b and m are heard.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from talkgen.audio.phones import BILABIALS
 from talkgen.motion.controls import CONTROLS
-from talkgen.motion.mouth import CLOSURE_SLOPE, CLOSURE_START, GATE_SHOULDER
+from talkgen.motion.mouth import GATE_SHOULDER, SHUT_SLOPE, SHUT_START
 from talkgen.motion.speech_motion import SpeechMotion
 from talkgen.training.motion_crops import CropSet
 from talkgen.training.motion_loss import motion_loss, output_weights, phone_loss
@@ -34,16 +34,19 @@ GAP = len(CONTROLS)
 class HeadsConfig:
     """How long and how; a preset of scripts/train_motion.py."""
 
-    steps: int = 420
-    batch: int = 20
-    speech_batch: int = 10
+    steps: int = 360
+    batch: int = 16
+    speech_batch: int = 6
     learning_rate: float = 1.5e-3
-    encoder_rate: float = 4e-4
+    encoder_rate: float = 8e-4
     weight_decay: float = 0.05
     average: float = 0.99
     rule_weight: float = 0.3
     phone_weight: float = 0.3
+    teacher_weight: float = 0.5
     gated: bool = True
+    learn_gate: bool = True
+    bilabial_weight: float = 2.0
     bfloat16: bool = True
 
 
@@ -51,7 +54,7 @@ def gate_of(phones: Tensor) -> Tensor:
     """(B, 2 T, P) posteriors to (B, T), as talkgen.motion.mouth.closing_gate."""
     shut = phones[..., list(BILABIALS)].sum(-1)
     shut = shut.reshape(*shut.shape[:-1], -1, 2).amax(-1)
-    gate = 1.0 - (CLOSURE_SLOPE * shut - CLOSURE_START).clamp(0.0, 1.0)
+    gate = 1.0 - (SHUT_SLOPE * shut - SHUT_START).clamp(0.0, 1.0)
     padded = torch.cat([gate[:, :1], gate, gate[:, -1:]], 1)
     beside = torch.minimum(padded[:, :-2], padded[:, 2:])
     return torch.minimum(gate, 1.0 - GATE_SHOULDER * (1.0 - beside))
@@ -60,14 +63,20 @@ def gate_of(phones: Tensor) -> Tensor:
 class CropBatches:
     """Random batches of the crops whose index is in `keep`; step and seed say which."""
 
-    def __init__(self, crops: CropSet, keep: NDArray[np.int64], size: int, seed: int):
+    def __init__(
+        self, crops: CropSet, keep: NDArray[np.int64], size: int, seed: int,
+        taught: NDArray[np.float16] | None,
+    ):  # fmt: skip
         self._crops, self._keep, self._size, self._seed = crops, keep, size, seed
+        self._taught = taught
 
     def at(self, step: int) -> dict[str, Tensor]:
         crops = self._crops
         rng = np.random.default_rng([self._seed, step])
         rows = rng.choice(self._keep, self._size, replace=len(self._keep) < self._size)
+        taught = crops.targets if self._taught is None else self._taught
         return {
+            "taught": torch.from_numpy(taught[rows].astype(np.float32)),
             "features": torch.from_numpy(crops.features[rows].astype(np.float32)),
             "targets": torch.from_numpy(crops.targets[rows].astype(np.float32)),
             "valid": torch.from_numpy(crops.valid[rows]),
@@ -99,10 +108,13 @@ def train_trunk(  # noqa: PLR0915
     report: Callable[[str], None] = print,
     check: Callable[[SpeechMotion], str] | None = None,
     check_every: int = 70,
+    teacher: tuple[NDArray[np.float16], NDArray[np.float16]] | None = None,
     state_path: Path | None = None,
 ) -> SpeechMotion:
     """`model` with averaged weights. `real`: the tracked crops and which of them to use.
 
+    teacher : (N, F, C + 4) what another model says of the tracked crops, and of the synthetic ones:
+        a second target, less noisy than people are
     state_path : where the run is kept every `check_every` steps, to go on from there
     """
     averaged = copy.deepcopy(model).eval()
@@ -111,8 +123,9 @@ def train_trunk(  # noqa: PLR0915
     rule_weights[GAP + 1 :] = 0.0
     every = np.arange(len(synthetic))
     scale, rule_scale = spread_of(*real), spread_of(synthetic, every)
-    people = CropBatches(*real, config.batch, seed)
-    speech = CropBatches(synthetic, every, config.speech_batch, seed + 100)
+    taught = teacher if teacher is not None else (None, None)
+    people = CropBatches(*real, config.batch, seed, taught[0])
+    speech = CropBatches(synthetic, every, config.speech_batch, seed + 100, taught[1])
     rates = [config.encoder_rate, config.learning_rate]
     groups = [{"params": model.encoder.parameters()}, {"params": model.members.parameters()}]
     adam = torch.optim.AdamW(groups, config.learning_rate, weight_decay=config.weight_decay)
@@ -134,14 +147,20 @@ def train_trunk(  # noqa: PLR0915
             posteriors = heard.phones.softmax(-1)
             said = model.say(heard.hidden, posteriors)
         size = config.batch
-        tracked = said.tracked[:size].float()
+        gate = gate_of(posteriors if config.learn_gate else posteriors.detach())
+        tracked = said.tracked.float()
         if config.gated:
-            tracked = with_gate(tracked, gate_of(posteriors[:size].detach()))
-        own = motion_loss(tracked, first["targets"], first["valid"], scale, weights)
+            tracked = with_gate(tracked, gate)
+        own = motion_loss(tracked[:size], first["targets"], first["valid"], scale, weights)
+        if teacher is not None:
+            taught_ = with_gate(torch.cat([first["taught"], second["taught"]]), gate.detach())
+            own = own + config.teacher_weight * motion_loss(
+                tracked, taught_, torch.ones_like(gate, dtype=torch.bool), scale, weights
+            )
         rule = motion_loss(
             said.rule[size:].float(), second["targets"], second["valid"], rule_scale, rule_weights
         )
-        named = phone_loss(heard.phones[size:], second["phones"])
+        named = phone_loss(heard.phones[size:], second["phones"], config.bilabial_weight)
         loss = own + config.rule_weight * rule + config.phone_weight * named
         adam.zero_grad()
         loss.backward()

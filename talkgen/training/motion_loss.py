@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from talkgen.audio.phones import BILABIALS
 from talkgen.motion.controls import BROW_CONTROLS, CONTROLS, MOUTH_CONTROLS
 
 
@@ -39,8 +41,13 @@ def motion_loss(
     return total.sum() / enough.sum().clamp(min=1) / weights.sum()
 
 
-def phone_loss(logits: Tensor, phones: Tensor) -> Tensor:
-    """Cross-entropy at frames whose phone is known (class >= 0)."""
+def phone_loss(logits: Tensor, phones: Tensor, bilabial_weight: float = 1.0) -> Tensor:
+    """Cross-entropy at frames whose phone is known (class >= 0).
+
+    bilabial_weight : of p, b, m against the others: a closure missed is seen, one too many is not
+    """
+    weights = torch.ones(logits.shape[-1])
+    weights[list(BILABIALS)] = bilabial_weight
     return functional.cross_entropy(
-        logits.flatten(0, 1), phones.flatten(), ignore_index=-1, label_smoothing=0.05
+        logits.flatten(0, 1), phones.flatten(), weights, ignore_index=-1, label_smoothing=0.05
     )

@@ -1,4 +1,4 @@
-"""Training of one member of the motion transformer.
+"""Training of one member of the teacher.
 
 First synthetic speech alone (phones and the rule), then mixed with tracked people. The loss of
 motion is (1 - Pearson) over a crop, which every speaker's own range leaves alone, and smooth L1.
@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
-from talkgen.motion.controls import BROW_CONTROLS, CONTROLS, MOUTH_CONTROLS
-from talkgen.motion.transformer import MotionNet, MotionTransformerConfig
+from talkgen.motion.controls import CONTROLS
 from talkgen.training.motion_augment import augmented_features
 from talkgen.training.motion_data import Track, TrackSampler
+from talkgen.training.motion_loss import motion_loss, output_weights, phone_loss
+from talkgen.training.motion_teacher import MotionNet, MotionTeacherConfig
 
 HISTORY = 25  # motion frames in front of a crop that only settle the level
 FRAMES = 75  # motion frames of a crop (3 s)
@@ -45,42 +45,6 @@ class TrainConfig:
     bfloat16: bool = True
 
 
-def output_weights() -> NDArray[np.float32]:
-    """(C + 4,) importance of each output: the gap above all, then mouth, little brows and pose."""
-    weights = np.full(len(CONTROLS) + 4, 0.02, np.float32)
-    weights[list(MOUTH_CONTROLS)] = 1.0 / len(MOUTH_CONTROLS)
-    weights[CONTROLS.index("jawOpen")] = 0.3
-    weights[list(BROW_CONTROLS)] = 0.04
-    weights[len(CONTROLS)] = 1.0
-    weights[len(CONTROLS) + 1 :] = 0.03
-    return weights
-
-
-def motion_loss(
-    predicted: Tensor, target: Tensor, valid: Tensor, scale: Tensor, weights: Tensor
-) -> Tensor:
-    """Weighted (1 - Pearson) + smooth L1 over (B, F, K) with (B, F) validity; scale (K,)."""
-    mask = valid[..., None].float()
-    count = mask.sum(1, keepdim=True).clamp(min=1)
-    p, t = predicted / scale, target / scale
-    pc = (p - (p * mask).sum(1, keepdim=True) / count) * mask
-    tc = (t - (t * mask).sum(1, keepdim=True) / count) * mask
-    # a floor under the variances: a still stretch has no shape to follow
-    spread = ((pc**2).sum(1) + 0.02 * count[:, 0]) * ((tc**2).sum(1) + 0.02 * count[:, 0])
-    pearson = (pc * tc).sum(1) / spread.sqrt()
-    close = (functional.smooth_l1_loss(p, t, reduction="none") * mask).sum(1) / count[:, 0]
-    enough = (valid.sum(1) > 15).float()[:, None]
-    total = ((1 - pearson) + close) * enough * weights
-    return total.sum() / enough.sum().clamp(min=1) / weights.sum()
-
-
-def phone_loss(logits: Tensor, phones: Tensor) -> Tensor:
-    """Cross-entropy at frames whose phone is known (class >= 0)."""
-    return functional.cross_entropy(
-        logits.flatten(0, 1), phones.flatten(), ignore_index=-1, label_smoothing=0.05
-    )
-
-
 def _tensors(batch: dict[str, NDArray[Any]]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in batch.items()}
 
@@ -89,7 +53,7 @@ class _Trainer:
     """What both stages share: one net, synthetic speech, and the loss."""
 
     def __init__(
-        self, model_config: MotionTransformerConfig, config: TrainConfig, synthetic: list[Track],
+        self, model_config: MotionTeacherConfig, config: TrainConfig, synthetic: list[Track],
         seed: int, stage: int,
     ):  # fmt: skip
         torch.manual_seed(seed * 10 + stage)
@@ -154,7 +118,7 @@ def scale_of(tracks: list[Track]) -> Tensor:
 
 
 def train_phones(
-    model_config: MotionTransformerConfig,
+    model_config: MotionTeacherConfig,
     config: TrainConfig,
     synthetic: list[Track],
     seed: int,
@@ -181,7 +145,7 @@ def train_phones(
 
 
 def train_motion(
-    model_config: MotionTransformerConfig,
+    model_config: MotionTeacherConfig,
     config: TrainConfig,
     start: dict[str, Tensor],
     synthetic: list[Track],

@@ -1,27 +1,34 @@
-"""The audio-to-motion transformer: log-mel features in, phones and face motion out.
+"""The teacher: a net of its own from log-mel features to phones and face motion.
 
-A convolutional stem brings 100 features a second to 50 and names the phone of each 20 ms; hidden
-state and phone posteriors go on at 25 frames a second through transformer layers whose attention
-reaches `look_back` frames back and a few ahead (a band with a learned bias for each distance), so
-that a frame depends on a bounded stretch of sound. Two motion heads share the trunk: one learned
+It hears half a second ahead, which the shipped model may not, and learns end to end; several of
+them, averaged, are a second target of that model (`motion_heads`). A convolutional stem brings 100
+features a second to 50 and names the phone of each 20 ms; hidden state and phone posteriors go on
+at 25 frames a second through transformer layers whose attention reaches `look_back` frames back and
+a few ahead (a band with a learned bias for each distance), so that a frame depends on a bounded
+stretch of sound. Two motion heads share the trunk: one learned
 from tracked people, one from a written rule on synthetic speech. Several such nets of different
 seeds (`num_members`) are averaged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from talkgen.modeling import Config, ModelMixin
+from talkgen.motion.layers import BandAttention, FeedForward
+from talkgen.training.motion_crops import CropSet
 
 
 @dataclass(frozen=True)
-class MotionTransformerConfig(Config):
+class MotionTeacherConfig(Config):
     """Sizes of the net; frames are motion frames (25 a second) unless said otherwise."""
 
     num_mels: int = 80
@@ -36,9 +43,6 @@ class MotionTransformerConfig(Config):
     dropout: float = 0.1
     num_members: int = 3
     gap_unit: float = 0.1
-    gap_gain: float = 1.0
-    control_gain: tuple[float, ...] = ()
-    rule_share: tuple[float, ...] = ()
 
     @property
     def num_outputs(self) -> int:
@@ -73,50 +77,10 @@ class _Residual(nn.Module):
         return x + torch.as_tensor(self.drop(y))
 
 
-class _BandAttention(nn.Module):
-    """Self-attention to the last `back` and next `ahead` frames."""
-
-    def __init__(self, width: int, heads: int, back: int, ahead: int, dropout: float):
-        super().__init__()
-        self.heads, self.back, self.ahead = heads, back, ahead
-        self.norm = nn.LayerNorm(width)
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.bias = nn.Parameter(torch.zeros(heads, back + ahead + 1))
-        self.drop = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        batch, frames, width = x.shape
-        q, k, v = self.qkv(self.norm(x)).chunk(3, -1)
-        shape = (batch, frames, self.heads, width // self.heads)
-        q, k, v = (t.reshape(shape).transpose(1, 2) for t in (q, k, v))
-        at = torch.arange(frames, device=x.device)
-        distance = at[None, :] - at[:, None]
-        inside = (distance >= -self.back) & (distance <= self.ahead)
-        index = (distance + self.back).clamp(0, self.back + self.ahead)
-        band = self.bias[:, index].masked_fill(~inside, float("-inf"))
-        y = functional.scaled_dot_product_attention(q, k, v, attn_mask=band[None])
-        y = y.transpose(1, 2).reshape(batch, frames, width)
-        return x + torch.as_tensor(self.drop(self.out(y)))
-
-
-class _FeedForward(nn.Module):
-    def __init__(self, width: int, hidden: int, dropout: float):
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.up = nn.Linear(width, hidden)
-        self.down = nn.Linear(hidden, width)
-        self.drop = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.down(functional.gelu(self.up(self.norm(x))))
-        return x + torch.as_tensor(self.drop(y))
-
-
 class MotionNet(nn.Module):
     """One member: (B, 4 T, 80) features to a MotionOutput."""
 
-    def __init__(self, config: MotionTransformerConfig):
+    def __init__(self, config: MotionTeacherConfig):
         super().__init__()
         width, drop = config.width, config.dropout
         self.entry = nn.Conv1d(config.num_mels, width, 5, padding=2)
@@ -127,8 +91,8 @@ class MotionNet(nn.Module):
         self.down = nn.Conv1d(width + config.num_phones, width, 4, stride=2, padding=1)
         self.layers = nn.ModuleList(
             nn.Sequential(
-                _BandAttention(width, config.num_heads, config.look_back, ahead, drop),
-                _FeedForward(width, config.hidden, drop),
+                BandAttention(width, config.num_heads, config.look_back, ahead, drop),
+                FeedForward(width, config.hidden, drop),
             )
             for ahead in config.look_ahead
         )
@@ -151,12 +115,12 @@ class MotionNet(nn.Module):
         return MotionOutput(phones, self.tracked(y), self.rule(y))
 
 
-class MotionTransformer(nn.Module, ModelMixin):
-    """The mean of `num_members` nets, with the frozen numbers that turn it into motion."""
+class MotionTeacher(nn.Module, ModelMixin):
+    """The mean of `num_members` nets."""
 
-    config_class = MotionTransformerConfig
+    config_class = MotionTeacherConfig
 
-    def __init__(self, config: MotionTransformerConfig):
+    def __init__(self, config: MotionTeacherConfig):
         super().__init__()
         self.config = config
         self.members = nn.ModuleList(MotionNet(config) for _ in range(config.num_members))
@@ -168,3 +132,14 @@ class MotionTransformer(nn.Module, ModelMixin):
         tracked = torch.stack([o.tracked for o in outputs]).mean(0)
         rule = torch.stack([o.rule for o in outputs]).mean(0)
         return MotionOutput(phones, tracked, rule)
+
+
+def taught(crops: CropSet, teachers: Sequence[MotionTeacher]) -> NDArray[np.float16]:
+    """(N, F, C + 4) what all members of `teachers` say of the crops, on average."""
+    out = []
+    for start in range(0, len(crops), 64):
+        features = torch.from_numpy(crops.features[start : start + 64].astype(np.float32))
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            said = [net(features).tracked.float() for t in teachers for net in t.members]
+        out.append(torch.stack(said).mean(0).numpy().astype(np.float16))
+    return np.concatenate(out)

@@ -1,11 +1,11 @@
-"""The net at a tiny width: shapes, saving, gradients, bounded reach."""
+"""The teacher at a tiny width: shapes, saving, gradients, bounded reach."""
 
 import pytest
 import torch
 
-from talkgen.motion.transformer import MotionTransformer, MotionTransformerConfig
+from talkgen.training.motion_teacher import MotionTeacher, MotionTeacherConfig
 
-TINY = MotionTransformerConfig(
+TINY = MotionTeacherConfig(
     width=16, stem_dilations=(1, 2), num_heads=2, hidden=24, look_back=6, look_ahead=(2, 1),
     num_members=2,
 )  # fmt: skip
@@ -14,7 +14,7 @@ TINY = MotionTransformerConfig(
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    return MotionTransformer(TINY).eval()
+    return MotionTeacher(TINY).eval()
 
 
 def test_shapes(model):
@@ -26,7 +26,7 @@ def test_shapes(model):
 
 def test_save_and_load_give_the_same_motion(model, tmp_path):
     model.save_pretrained(tmp_path)
-    again = MotionTransformer.from_pretrained(tmp_path)
+    again = MotionTeacher.from_pretrained(tmp_path)
     assert again.config == TINY
     features = torch.randn(1, 40, 80)
     for one, other in zip(model(features), again(features), strict=True):
