@@ -20,6 +20,9 @@ from talkgen.pipelines.portrait import MAX_SIZE, MIN_SIZE, cropped, load_portrai
 from talkgen.protocols import FaceAnalyzer
 from talkgen.types import ENGINE_FPS, ENGINE_RATE, Emotion, FloatArray, ImageArray, Motion
 
+AUTO = "auto"
+"""Instead of an emotion: what the voice sounds like."""
+
 
 class MotionStream(Protocol):
     """What makes motion of speech, block by block."""
@@ -59,6 +62,22 @@ def motion_chunks(
     """Yield the motion of a speech at `fps`, exactly `round(seconds * fps)` frames in all."""
     made = generator.stream(speech.blocks(ENGINE_RATE), ENGINE_RATE, **options)
     return resample_chunks(made, fps, num_frames(speech.seconds, fps))
+
+
+def asked(emotion: Emotion | str | None) -> Emotion | str | None:
+    """Return an emotion parsed, or `AUTO`; raise InputError, before the sound is read, where the
+    text is neither."""
+    automatic = isinstance(emotion, str) and emotion.strip().lower() == AUTO
+    return AUTO if automatic else as_emotion(emotion)
+
+
+def felt(emotion: Emotion | str | None, speech: Speech) -> Emotion | None:
+    """Return the emotion that was asked for; `AUTO` is that of the voice."""
+    if emotion == AUTO:
+        from talkgen.motion.emotion_auto import emotion_of_voice
+
+        return emotion_of_voice(speech.blocks(ENGINE_RATE), ENGINE_RATE)
+    return as_emotion(emotion)
 
 
 class TalkPipeline:
@@ -115,7 +134,8 @@ class TalkPipeline:
         size : longer side of the frames in pixels; None keeps the picture's own
         seed : same seed, same motion; another seed moves like another person
         still : keep the head still
-        emotion : an `Emotion`, or text: "happy:0.7", "0:neutral,2.5:happy:0.8,6:sad", a file
+        emotion : an `Emotion`, or text: "happy:0.7", "0:neutral,2.5:happy:0.8,6:sad", a file,
+            or "auto": what the voice sounds like
         pose_scale, mouth_scale, brow_scale, blink_scale : more or less movement, 0 to 4 (1);
             expression_scale : of mouth and brows together
         face : which face, counted from 1, largest first; None takes the largest
@@ -125,8 +145,9 @@ class TalkPipeline:
             size=size, fps=fps, seed=seed, pose_scale=pose_scale, mouth_scale=mouth_scale,
             brow_scale=brow_scale, blink_scale=blink_scale, expression_scale=expression_scale,
         )  # fmt: skip
-        feeling = as_emotion(emotion)
+        wanted = asked(emotion)
         sound = as_speech(speech)
+        feeling = felt(wanted, sound)
         shown = load_portrait(self.analyzer, portrait, face=face)
         ready = prepared(self.renderer, cropped(shown) if crop else shown, size)
 

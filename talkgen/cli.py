@@ -70,7 +70,8 @@ EmotionOption = Annotated[
     typer.Option(
         "--emotion", metavar="EMOTION",
         help="neutral, happy, sad, surprise, fear, disgust, anger or contempt, with a strength as "
-        "in happy:0.7; a track as in 0:neutral,2.5:happy:0.8,6:sad; or a .csv or .json of times.",
+        "in happy:0.7; a track as in 0:neutral,2.5:happy:0.8,6:sad; a .csv or .json of times; "
+        "or auto: what the voice sounds like.",
     ),
 ]  # fmt: skip
 FaceNumber = Annotated[
@@ -128,10 +129,9 @@ def talk(
     """Make PORTRAIT speak SPEECH in a video."""
     with _reported(quiet, debug) as say:
         from talkgen.io.output import check_output
-        from talkgen.motion.emotion import as_emotion
         from talkgen.motion.export import SUFFIXES, write_motion
         from talkgen.pipelines.output import VIDEO_SUFFIXES
-        from talkgen.pipelines.talk import TalkPipeline, check_inputs
+        from talkgen.pipelines.talk import TalkPipeline, asked, check_inputs
 
         pixels = _pixels(size)
         scales = {
@@ -139,7 +139,7 @@ def talk(
             "mouth_scale": mouth_scale, "brow_scale": brow_scale, "blink_scale": blink_scale,
         }  # fmt: skip
         check_inputs(size=pixels, fps=fps, seed=seed, **scales)
-        feeling = as_emotion(emotion)
+        feeling = asked(emotion)
         check_output(output, VIDEO_SUFFIXES, inputs=[portrait, speech])
         if motion_out is not None:
             check_output(motion_out, SUFFIXES, inputs=[portrait, speech, output])
@@ -177,16 +177,15 @@ def motion(
     with _reported(quiet, debug) as say:
         from talkgen.io.output import check_output
         from talkgen.motion.chunks import joined
-        from talkgen.motion.emotion import as_emotion
         from talkgen.motion.export import SUFFIXES, write_motion
         from talkgen.motion.resample import num_frames
-        from talkgen.pipelines.talk import check_inputs, motion_chunks
+        from talkgen.pipelines.talk import asked, check_inputs, felt, motion_chunks
 
         scales = check_inputs(
             fps=fps, seed=seed, pose_scale=pose_scale, expression_scale=expression_scale,
             mouth_scale=mouth_scale, brow_scale=brow_scale, blink_scale=blink_scale,
         )  # fmt: skip
-        feeling = as_emotion(emotion)
+        feeling = asked(emotion)
         check_output(output, SUFFIXES, inputs=[speech])
         sound = _read_speech(speech)
         say.stage("loading the model")
@@ -194,7 +193,7 @@ def motion(
 
         chunks = motion_chunks(
             MotionGenerator.from_pretrained("motion"), sound, fps, seed=seed, still=still,
-            emotion=feeling, scales=scales,
+            emotion=felt(feeling, sound), scales=scales,
         )  # fmt: skip
         with say.counted("making motion", num_frames(sound.seconds, fps)) as step:
             parts = []

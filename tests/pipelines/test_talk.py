@@ -183,3 +183,10 @@ def test_crop_shows_the_head_alone(
     assert np.abs(frame.astype(int) - cut.image).mean() < 15  # the same picture, in motion
     small = pipeline(portrait, audio, crop=True, size=128)
     assert small.size == (128, 128)
+
+
+def test_emotion_of_the_voice(pipeline: TalkPipeline, portrait: Portrait, audio: Audio) -> None:
+    plain = pipeline(portrait, audio).motion
+    auto = pipeline(portrait, audio, emotion="Auto").motion
+    assert auto.blendshapes.shape == plain.blendshapes.shape
+    assert np.isfinite(auto.blendshapes).all()
