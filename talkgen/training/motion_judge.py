@@ -59,8 +59,9 @@ def seeds_agree(
                     "brows": (a.blendshapes[:, BROWS].sum(1), b.blendshapes[:, BROWS].sum(1)),
                 }
                 for name, (x, y) in pairs.items():
-                    out[name].append(float(np.corrcoef(x, y)[0, 1]))
-    return {name: round(float(np.mean(values)), 3) for name, values in out.items()}
+                    if min(x.std(), y.std()) > 1e-9:  # what does not move agrees with nothing
+                        out[name].append(float(np.corrcoef(x, y)[0, 1]))
+    return {name: round(float(np.mean(v)), 3) for name, v in out.items() if v}
 
 
 def long_run(
@@ -70,7 +71,7 @@ def long_run(
 
     real : (T,) tracked lip gap of `sound`
     """
-    frames = len(sound) * ENGINE_FPS // ENGINE_RATE
+    frames = int(len(sound) * ENGINE_FPS // ENGINE_RATE)
     sound = sound[: round(frames * ENGINE_RATE / ENGINE_FPS)]
     rounds = int(minutes * 60 * ENGINE_FPS / frames) + 1
     stream = generator.open()
