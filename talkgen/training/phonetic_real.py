@@ -20,7 +20,8 @@ from talkgen.types import ENGINE_RATE, Audio
 
 GRID_TRAIN = ("GRID s1", "GRID s10", "GRID s31", "GRID s32")
 EMODB_HELD_OUT = ("09", "16")  # a man and a woman
-LEAST_FIT = -1.6  # mean log posterior below which an alignment is not believed
+LEAST_FIT = -3.5  # mean log posterior below which an alignment is not believed
+LEAST_FRAME = 0.01  # posterior below which a frame of an alignment is left unknown
 SPEEDS = (0.88, 1.0, 1.13)
 
 
@@ -110,8 +111,8 @@ def label(data: Path, encoder: PhoneticEncoder, out: Path) -> dict[str, tuple[in
                 if key not in phone_lists:
                     phone_lists[key] = align.phones_of(espeak, *key)
                 found, fit = align.aligned(posteriors, phone_lists[key])
-                if fit < LEAST_FIT:
-                    found = np.full_like(found, -1)
+                own = posteriors[np.arange(len(found)), found]
+                found = np.where((fit < LEAST_FIT) | (own < np.log(LEAST_FRAME)), -1, found)
             length = min(len(sound) // (4 * HOP), len(found) // 2)
             mels.append(np.log10(mel_power(sound)[: 4 * length] + 1e-9).astype(np.float16))
             phones.append(found[: 2 * length].astype(np.int8))
