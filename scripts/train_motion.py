@@ -94,6 +94,7 @@ def main() -> None:  # noqa: PLR0915
     torch.set_num_threads(args.threads)
     sizes, config, flow_config, count_real, count_synthetic = presets[args.preset]
 
+    args.out.mkdir(parents=True, exist_ok=True)
     clips = motion_data.load_clips(args.cache, "train")
     crops = args.crops if args.crops is not None else args.out / "crops"
     make_crop_sets(args.cache, crops, clips, count_real, count_synthetic)
