@@ -13,6 +13,7 @@ from talkgen.training.behaviour_measure import speech_frames
 from talkgen.types import Audio, Emotion, FloatArray, Motion
 
 SHUT = 0.02  # lip gap over inter-ocular distance of shut lips
+PARTED = 0.03  # and from which lips in silence count as parted (EVALUATION.md)
 PAUSE_FRAMES = 8  # 0.3 s
 READ_STRENGTH = 8.0  # of the penalty on the reader's weights
 
@@ -36,7 +37,7 @@ def lips_under(
         pause = silent_stretches(speech, PAUSE_FRAMES)
         closed = speech & (plain < SHUT)
         kept, shut = kept + int((felt[closed] < SHUT).sum()), shut + int(closed.sum())
-        parted, silent = parted + int((felt[pause] >= SHUT).sum()), silent + int(pause.sum())
+        parted, silent = parted + int((felt[pause] >= PARTED).sum()), silent + int(pause.sum())
         if speech.sum() > 25:
             ratios.append(felt[speech].std() / max(plain[speech].std(), 1e-6))
             agree.append(np.corrcoef(plain[speech], felt[speech])[0, 1])
