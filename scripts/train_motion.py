@@ -5,16 +5,19 @@
 
 First crops of augmented sound are made (kept in OUT/crops), then encoder and trunk are trained,
 then the flow on top. The run is kept in OUT every 70 steps, so that an interrupted one goes on
-where it ended; OUT/checkpoint is written at the end. With several seeds the trunks share the
-encoder of the first. What the checkpoints of `--teacher` (train_teacher.py) say is a second target.
-With `--hold-out N` the people of fold N (of four) are left out and scored
-while training goes on.
+where it ended; OUT/checkpoint is written at the end. FACEGOOD (data/motion/facegood, TALKGEN_DATA
+or ../shared) trains a head of its own where it is there; one take is held out and its r per channel
+goes to OUT/facegood.json. With several seeds the trunks share the encoder of the first. What the
+checkpoints of `--teacher` (train_teacher.py) say is a second target. With `--hold-out N`
+the people of fold N (of four) are left out and scored while training goes on.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -50,6 +53,36 @@ def make_crop_sets(cache: Path, out: Path, clips: list[Any], real: int, syntheti
     made.save(out / "real.npz")
 
 
+def make_actor_crops(takes: list[Any], out: Path, count: int) -> Any:
+    """Crops of FACEGOOD's takes but the held-out one, made once; None without takes."""
+    from talkgen.training import motion_data, motion_facegood
+    from talkgen.training.motion_crops import CropSet, make_crops
+
+    if not takes:
+        return None
+    if not (out / "facegood.npz").exists():
+        kept = [take for take in takes if take.name != motion_facegood.HELD_OUT]
+        tracks = motion_facegood.take_tracks(kept, motion_data.SPEEDS)
+        made = make_crops(tracks, [len(t) for t in tracks], count, 13, report=say)
+        made.save(out / "facegood.npz")
+    return CropSet.load(out / "facegood.npz")
+
+
+def report_actor(model: Any, takes: list[Any], path: Path) -> None:
+    """Say and write the correlation of the held-out take, channel by channel."""
+    from talkgen.training import motion_facegood
+
+    for take in takes:
+        if take.name == motion_facegood.HELD_OUT:
+            found = motion_facegood.correlations(model, take)
+            mean = float(np.mean(list(found.values())))
+            shown = ", ".join(f"{channel} {r:.2f}" for channel, r in found.items())
+            say(f"FACEGOOD take {take.name}, held out: mean r {mean:.3f} of {len(found)} moving "
+                f"channels ({shown})")  # fmt: skip
+            said = {"take": take.name, "mean_r": round(mean, 3), "r": found}
+            path.write_text(json.dumps(said, indent=1) + "\n")
+
+
 GAP_UNIT = 0.1
 
 
@@ -67,16 +100,18 @@ def main() -> None:  # noqa: PLR0915
     from talkgen.training import motion_data
     from talkgen.training.motion_calibrate import calibrated
     from talkgen.training.motion_crops import CropSet
+    from talkgen.training.motion_facegood import load_takes
     from talkgen.training.motion_flow import FlowTrainConfig, flow_clips, train_flow
     from talkgen.training.motion_heads import GAP, HeadsConfig, gate_of, train_trunk
     from talkgen.training.motion_score import correlation
     from talkgen.training.motion_teacher import MotionTeacher, taught
 
-    presets: dict[str, tuple[dict[str, Any], HeadsConfig, FlowTrainConfig, int, int]] = {
-        "cpu": ({}, HeadsConfig(), FlowTrainConfig(), 4000, 1500),
+    presets: dict[str, tuple[dict[str, Any], HeadsConfig, FlowTrainConfig, int, int, int]] = {
+        "cpu": ({}, HeadsConfig(), FlowTrainConfig(), 4000, 1500, 500),
         "tiny": (
             {"width": 16, "num_heads": 2, "hidden": 32, "look_back": (4,), "look_ahead": (1,)},
-            HeadsConfig(steps=4, batch=2, speech_batch=2), FlowTrainConfig(steps=4, batch=4), 8, 8,
+            HeadsConfig(steps=4, batch=2, speech_batch=2, actor_batch=2),
+            FlowTrainConfig(steps=4, batch=4), 8, 8, 4,
         ),
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -88,11 +123,16 @@ def main() -> None:  # noqa: PLR0915
     parser.add_argument("--hold-out", type=int, default=None, choices=range(FOLDS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--teacher", nargs="*", default=[], help="checkpoints of train_teacher.py")
+    shared = Path(os.environ.get("TALKGEN_DATA", "../shared"))
+    parser.add_argument(
+        "--facegood", type=Path, default=shared / "data" / "motion" / "facegood",
+        help="folder of FACEGOOD's takes; one that is not there: without them",
+    )  # fmt: skip
     parser.add_argument("--no-flow", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    sizes, config, flow_config, count_real, count_synthetic = presets[args.preset]
+    sizes, config, flow_config, count_real, count_synthetic, count_actor = presets[args.preset]
 
     args.out.mkdir(parents=True, exist_ok=True)
     clips = motion_data.load_clips(args.cache, "train")
@@ -106,8 +146,13 @@ def main() -> None:  # noqa: PLR0915
     judges = [
         (c, level_features(mel_power(c.sound))) for c in clips if c.person not in names
     ]
+    takes = load_takes(args.facegood)
+    actor = make_actor_crops(takes, crops, count_actor)
+    if actor is None:
+        say(f"no FACEGOOD takes in {args.facegood}: its head is not trained")
+    acted = 0 if actor is None else len(actor)
     say(f"{len(use)} crops of {len(names)} people, {len(judges)} clips held out; "
-        f"{len(synthetic)} synthetic crops")  # fmt: skip
+        f"{len(synthetic)} synthetic crops, {acted} of FACEGOOD")  # fmt: skip
 
     def check(model: SpeechMotion) -> str:
         by_group: dict[str, dict[str, list[float]]] = {"GRID": {}, "others": {}}
@@ -141,7 +186,7 @@ def main() -> None:  # noqa: PLR0915
             state = args.out / f"state_{seed}{suffix}.pt"
             model = train_trunk(
                 model, settings, (real, use), synthetic, seed, report=say, check=check,
-                teacher=teacher, state_path=state,
+                teacher=teacher, state_path=state, actor=actor,
             )  # fmt: skip
             model.save_pretrained(done)
         members.append(SpeechMotion.from_pretrained(done))
@@ -166,6 +211,7 @@ def main() -> None:  # noqa: PLR0915
         assert whole.flow is not None
         whole.flow.load_state_dict(flow.state_dict())
         model = whole.eval()
+    report_actor(model, takes, args.out / f"facegood{suffix}.json")
     model.save_pretrained(args.out / f"checkpoint{suffix}", half=True)
     say(f"wrote {args.out / f'checkpoint{suffix}'}")
     assert PhoneticConfig.from_dict(model.config.encoder) == encoder.config

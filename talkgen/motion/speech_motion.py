@@ -2,9 +2,15 @@
 
 One trunk at 25 frames a second reads the encoder's hidden states and phone posteriors through a
 band of attention (`look_back` frames back, a few ahead). Heads on it speak the languages of unlike
-data: `tracked` (people fitted with the head model), `rule` (the written co-articulation rule on
-synthetic speech), `facegood` (116 channels of one actor). They are averages; what is drawn by
-chance is in `talkgen.motion.flow`.
+data: `tracked` (people fitted with the head model), `rule` (the viseme space: what the written
+co-articulation rule makes of synthetic phones, talkgen.training.viseme_rules), `facegood` (116
+channels of one actor). They are averages; what is drawn by chance is in `talkgen.motion.flow`. The
+generator uses `tracked` and a share of `rule`; the head of another space is read like this:
+
+    model = SpeechMotion.from_pretrained("motion")
+    features = torch.from_numpy(level_features(mel_power(samples)))[None]  # 16 kHz, talkgen.audio
+    with torch.inference_mode():
+        weights = model(features)[1].facegood.clamp(0, 1)  # (1, T, 116) at 25 fps
 """
 
 from __future__ import annotations
@@ -60,8 +66,10 @@ class Said(NamedTuple):
     """What the trunk says of (B, 2 T) frames of the encoder.
 
     tracked : (B, T, num_controls + 4) controls, lip gap (`gap_unit` of IOD), rotation (0.1 rad)
-    rule : the same layout by the rule
-    facegood : (B, T, 116)
+    rule : the same layout in the viseme space: targets of 29 phone classes joined by dominance
+        curves, which move the mouth alone (brows, cheeks and rotation stay near 0)
+    facegood : (B, T, 116) weights of FACEGOOD-Audio2Face's unnamed blendshapes, about [0, 1]; some
+        24 of them move. Trained by scripts/train_motion.py where data/motion/facegood is present
     hidden : (B, T, width)
     """
 

@@ -24,8 +24,8 @@ HISTORY = 25  # motion frames in front that only settle level and colour
 class CropSet:
     """N crops of F motion frames.
 
-    features (N, 4 F, 80) float16, targets (N, F, C + 4) float16, valid (N, F), phones (N, 2 F)
-    int8 (-1: unknown), track (N,) index of the track each came from
+    features (N, 4 F, 80) float16, targets (N, F, K) float16 (K: C + 4, FACEGOOD 116),
+    valid (N, F), phones (N, 2 F) int8 (-1: unknown), track (N,) index of the track each came from
     """
 
     features: NDArray[np.float16]

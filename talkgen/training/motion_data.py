@@ -24,7 +24,10 @@ SPEEDS = (0.82, 0.9, 1.0, 1.1, 1.22)
 
 @dataclass(frozen=True)
 class Track:
-    """(4 T, 80) mel power, (2 T,) phones or None, (T, C + 4) targets with (T,) validity."""
+    """(4 T, 80) mel power, (2 T,) phones or None, (T, K) targets with (T,) validity.
+
+    K is C + 4 for tracked people and synthetic speech; see motion_facegood for another space.
+    """
 
     person: str
     power: Float32
@@ -121,11 +124,19 @@ def clip_targets(clip: ClipMotion, rest: tuple[Float32, float], gap_unit: float)
 
 def real_tracks(clip: ClipMotion, targets: Float32, speeds: tuple[float, ...]) -> list[Track]:
     """The clip at several speeds: its sound resampled, its targets stretched along."""
+    return stretched_tracks(clip.person, clip.sound, targets, clip.valid, speeds)
+
+
+def stretched_tracks(
+    person: str, original: Float32, targets: Float32, known: NDArray[np.bool_],
+    speeds: tuple[float, ...],
+) -> list[Track]:  # fmt: skip
+    """(N,) sound at 16 kHz with (T, K) targets and (T,) validity, once for each speed."""
     import soxr
 
     out = []
     for speed in speeds:
-        sound = clip.sound
+        sound = original
         if speed != 1.0:
             sound = soxr.resample(sound, ENGINE_RATE, ENGINE_RATE / speed).astype(np.float32)
         power = mel_power(sound)
@@ -135,8 +146,8 @@ def real_tracks(clip: ClipMotion, targets: Float32, speeds: tuple[float, ...]) -
         high = np.minimum(low + 1, len(targets) - 1)
         share = (at - low)[:, None].astype(np.float32)
         stretched = targets[low] * (1 - share) + targets[high] * share
-        valid = clip.valid[low] & clip.valid[high]
-        out.append(Track(clip.person, power[: 4 * count], None, stretched, valid))
+        valid = known[low] & known[high]
+        out.append(Track(person, power[: 4 * count], None, stretched, valid))
     return out
 
 
@@ -171,11 +182,11 @@ class TrackSampler:
         self._rng = np.random.default_rng(seed)
 
     def batch(self, size: int) -> dict[str, NDArray]:
-        """power (B, 4 F, 80), targets (B, F, C + 4), valid (B, F), phones (B, 2 F) (-1: unknown)
+        """power (B, 4 F, 80), targets (B, F, K), valid (B, F), phones (B, 2 F) (-1: unknown)
         and track (B,), which of `tracks` it is."""
         frames = self._frames
         power = np.full((size, 4 * frames, 80), 1e-9, np.float32)
-        targets = np.zeros((size, frames, NUM_OUTPUTS), np.float32)
+        targets = np.zeros((size, frames, self.tracks[0].targets.shape[1]), np.float32)
         valid = np.zeros((size, frames), bool)
         phones = np.full((size, 2 * frames), -1, np.int64)
         picks = self._rng.choice(len(self.tracks), size, p=self._chances)
