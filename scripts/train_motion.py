@@ -103,15 +103,21 @@ def main() -> None:  # noqa: PLR0915
     from talkgen.training.motion_facegood import load_takes
     from talkgen.training.motion_flow import FlowTrainConfig, flow_clips, train_flow
     from talkgen.training.motion_heads import GAP, HeadsConfig, gate_of, train_trunk
+    from talkgen.training.motion_heard import (
+        heard_crops,
+        joined,
+        load_teacher,
+        speech_files,
+        taught,
+    )  # fmt: skip
     from talkgen.training.motion_score import correlation
-    from talkgen.training.motion_teacher import MotionTeacher, taught
 
-    presets: dict[str, tuple[dict[str, Any], HeadsConfig, FlowTrainConfig, int, int, int]] = {
-        "cpu": ({}, HeadsConfig(), FlowTrainConfig(), 4000, 1500, 500),
+    presets: dict[str, tuple[dict[str, Any], HeadsConfig, FlowTrainConfig, tuple[int, ...]]] = {
+        "cpu": ({}, HeadsConfig(), FlowTrainConfig(), (6400, 1500, 500, 1200)),
         "tiny": (
             {"width": 16, "num_heads": 2, "hidden": 32, "look_back": (4,), "look_ahead": (1,)},
             HeadsConfig(steps=4, batch=2, speech_batch=2, actor_batch=2),
-            FlowTrainConfig(steps=4, batch=4), 8, 8, 4,
+            FlowTrainConfig(steps=4, batch=4), (8, 8, 4, 4),
         ),
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -122,17 +128,25 @@ def main() -> None:  # noqa: PLR0915
     parser.add_argument("--preset", choices=presets, default="cpu")
     parser.add_argument("--hold-out", type=int, default=None, choices=range(FOLDS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--teacher", nargs="*", default=[], help="checkpoints of train_teacher.py")
+    parser.add_argument(
+        "--teacher", nargs="*", default=[],
+        help="checkpoints of train_teacher.py, or earlier ones of this script",
+    )  # fmt: skip
     shared = Path(os.environ.get("TALKGEN_DATA", "../shared"))
     parser.add_argument(
         "--facegood", type=Path, default=shared / "data" / "motion" / "facegood",
         help="folder of FACEGOOD's takes; one that is not there: without them",
     )  # fmt: skip
+    parser.add_argument(
+        "--speech", type=Path, default=shared / "data" / "speech",
+        help="speech nobody filmed, that the teachers say the motion of; not there: without it",
+    )  # fmt: skip
     parser.add_argument("--no-flow", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    sizes, config, flow_config, count_real, count_synthetic, count_actor = presets[args.preset]
+    sizes, config, flow_config, counts = presets[args.preset]
+    count_real, count_synthetic, count_actor, count_heard = counts
 
     args.out.mkdir(parents=True, exist_ok=True)
     clips = motion_data.load_clips(args.cache, "train")
@@ -167,8 +181,16 @@ def main() -> None:  # noqa: PLR0915
         means = {n: np.mean([np.mean(r) for r in g.values()]) for n, g in by_group.items() if g}
         return "held out: " + " ".join(f"{n} {m:.3f}" for n, m in means.items()) if means else ""
 
-    teachers = [MotionTeacher.from_pretrained(folder) for folder in args.teacher]
+    teachers = [load_teacher(folder) for folder in args.teacher]
     teacher = (taught(real, teachers), taught(synthetic, teachers)) if teachers else None
+    files = speech_files(args.speech) if teachers else []
+    if teacher is not None and files:
+        more = heard_crops(files, teachers, count_heard)
+        use = np.concatenate([use, len(real) + np.arange(len(more))])
+        real = joined(real, more)
+        teacher = (np.concatenate([teacher[0], more.targets]), teacher[1])
+        config = dataclasses.replace(config, batch=config.batch * 5 // 4)
+        say(f"{len(more)} crops of {len(files)} recordings that nobody filmed")
     suffix = "" if args.hold_out is None else f"_fold{args.hold_out}"
     encoder = PhoneticEncoder.from_pretrained(args.encoder)
     base = SpeechMotionConfig(encoder=encoder.config.to_dict(), gap_unit=GAP_UNIT, **sizes)

@@ -127,19 +127,23 @@ def real_tracks(clip: ClipMotion, targets: Float32, speeds: tuple[float, ...]) -
     return stretched_tracks(clip.person, clip.sound, targets, clip.valid, speeds)
 
 
+def resampled_sound(sound: Float32, speed: float) -> Float32:
+    """(N,) sound played `speed` times as fast, pitch and all."""
+    import soxr
+
+    if speed == 1.0:
+        return sound
+    return np.asarray(soxr.resample(sound, ENGINE_RATE, ENGINE_RATE / speed), np.float32)
+
+
 def stretched_tracks(
     person: str, original: Float32, targets: Float32, known: NDArray[np.bool_],
     speeds: tuple[float, ...],
 ) -> list[Track]:  # fmt: skip
     """(N,) sound at 16 kHz with (T, K) targets and (T,) validity, once for each speed."""
-    import soxr
-
     out = []
     for speed in speeds:
-        sound = original
-        if speed != 1.0:
-            sound = soxr.resample(sound, ENGINE_RATE, ENGINE_RATE / speed).astype(np.float32)
-        power = mel_power(sound)
+        power = mel_power(resampled_sound(original, speed))
         count = min(int(len(targets) / speed), len(power) // 4)
         at = np.clip((np.arange(count) + 0.5) * speed - 0.5, 0, len(targets) - 1)
         low = np.floor(at).astype(int)

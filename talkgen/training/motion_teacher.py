@@ -12,19 +12,15 @@ seeds (`num_members`) are averaged.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from talkgen.modeling import Config, ModelMixin
 from talkgen.motion.layers import BandAttention, FeedForward
-from talkgen.training.motion_crops import CropSet
 
 
 @dataclass(frozen=True)
@@ -132,14 +128,3 @@ class MotionTeacher(nn.Module, ModelMixin):
         tracked = torch.stack([o.tracked for o in outputs]).mean(0)
         rule = torch.stack([o.rule for o in outputs]).mean(0)
         return MotionOutput(phones, tracked, rule)
-
-
-def taught(crops: CropSet, teachers: Sequence[MotionTeacher]) -> NDArray[np.float16]:
-    """(N, F, C + 4) what all members of `teachers` say of the crops, on average."""
-    out = []
-    for start in range(0, len(crops), 64):
-        features = torch.from_numpy(crops.features[start : start + 64].astype(np.float32))
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            said = [net(features).tracked.float() for t in teachers for net in t.members]
-        out.append(torch.stack(said).mean(0).numpy().astype(np.float16))
-    return np.concatenate(out)
