@@ -223,8 +223,10 @@ def main() -> None:  # noqa: PLR0915
     if not args.no_flow:
         drawn = flow_clips(model, kept)
         flow = train_flow(
-            FlowConfig(heard=base.width + base.num_outputs, num_styles=len(names)), flow_config,
-            drawn, args.seeds[0], report=say,
+            FlowConfig(
+                heard=base.width + base.num_outputs, num_styles=len(names), emotional=True
+            ),
+            flow_config, drawn, args.seeds[0], report=say,
         )  # fmt: skip
         settings_ = {k: v for k, v in flow.config.to_dict().items()}
         whole = SpeechMotion(dataclasses.replace(model.config, flow=settings_))

@@ -48,6 +48,7 @@ class Heard:
     loud_db : (W,) level
     turn : (W, 3) radians, head rotation heard in the voice
     pitch : (W,) Hz, 0 where unvoiced, where somebody knows it: its tops are accents too
+    felt : (F, 52) of the block alone: what the flow drew of the emotion (`apply_emotion`)
     """
 
     mouth: FloatArray
@@ -56,6 +57,7 @@ class Heard:
     loud_db: FloatArray
     turn: FloatArray
     pitch: FloatArray | None = None
+    felt: FloatArray | None = None
 
 
 class Behaviour:
@@ -95,6 +97,7 @@ class Behaviour:
                 weights, self._emotion, times, heard.closing[part],
                 speaking_share(heard.speech)[part], seed=self._seed,
                 mouth_scale=self._scales.lower, brow_scale=self._scales.upper,
+                drawn=None if heard.felt is None else heard.felt[:frames],
             )  # fmt: skip
             manners = [manner_of(row) for row in strengths_at(self._emotion, times)]
         turns, shifts = np.zeros((frames, 3), np.float32), np.zeros((frames, 3), np.float32)

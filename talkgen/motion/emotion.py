@@ -6,17 +6,22 @@ stay XX
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from talkgen.motion.controls import DRAWN
 from talkgen.motion.emotion_text import as_emotion, parse_emotion
-from talkgen.motion.facs import FELT, strengths_of, units_of, weights_of_units
+from talkgen.motion.facs import FELT, affect_of, strengths_of, units_of, weights_of_units
 from talkgen.types import MOTION_CHANNELS, Emotion, FloatArray
 
-__all__ = ["apply_emotion", "as_emotion", "emotion_offsets", "parse_emotion", "strengths_at"]
+__all__ = [
+    "apply_emotion", "as_emotion", "condition_of", "emotion_offsets", "parse_emotion",
+    "strengths_at",
+]  # fmt: skip
 
 ONSET_S = 0.5
 """Seconds in which an emotion comes up at the start: smiles and frowns take 0.4 to 0.8 s (Schmidt,
@@ -114,6 +119,40 @@ def strengths_at(emotion: Emotion, times: Seconds) -> FloatArray:
     return np.asarray(out * _onset(times)[:, None], np.float32)
 
 
+@lru_cache(maxsize=8)
+def _classes_of(emotion: Emotion) -> Emotion | None:
+    """The emotion without action units of its own; None where it is nothing but those."""
+    if emotion.weights is None and emotion.valence_arousal is None:
+        return None
+    return replace(emotion, action_units=None) if emotion.action_units else emotion
+
+
+@lru_cache(maxsize=8)
+def _affect(emotion: Emotion) -> NDArray[np.float64]:
+    affect = affect_of(emotion)
+    if emotion.valence_arousal is not None and emotion.intensity is not None:
+        affect = affect * emotion.intensity[:, None]
+    return affect.astype(np.float64)
+
+
+def condition_of(emotion: Emotion, times: Seconds) -> FloatArray:
+    """(T, 10) what the flow is told of an emotion at `times` (T,) in seconds, eased in.
+
+    Neutral, then the seven of `FELT` (weight times intensity), then valence and arousal. All zero
+    but neutral for a track of action units alone: those are laid under by the table.
+    """
+    times = np.asarray(times, np.float64)
+    out = np.zeros((len(times), 3 + len(FELT)), np.float32)
+    classes = _classes_of(emotion)
+    if classes is not None:
+        out[:, 1:-2] = strengths_at(classes, times)
+        places, affect = _resolved(classes).times, _affect(classes)
+        for column in (0, 1):
+            out[:, column - 2] = np.interp(times, places, affect[:, column]) * _onset(times)
+    out[:, 0] = np.maximum(1.0 - out[:, 1:-2].sum(1), 0.0)
+    return out
+
+
 def emotion_offsets(emotion: Emotion, times: Seconds, *, seed: int = 0) -> FloatArray:
     """(T, 52) weights in [0, 1] that the emotion alone gives at `times` (T,) in seconds.
 
@@ -146,6 +185,7 @@ def apply_emotion(
     seed: int = 0,
     mouth_scale: float = 1.0,
     brow_scale: float = 1.0,
+    drawn: FloatArray | None = None,
 ) -> FloatArray:
     """(T, 52) weights of speech with the emotion under them.
 
@@ -154,6 +194,9 @@ def apply_emotion(
     closing : (T,) in [0, 1], 1 where speech needs shut lips (p, b, m)
     speaking : (T,) in [0, 1], 1 while somebody speaks, smooth at its edges
     mouth_scale, brow_scale : factors on the emotion of the lower and the upper face
+    drawn : (T, 52) what the flow drew of the emotion, on the channels of `controls.DRAWN`: it
+        takes the place of the prototypes there (and has heard where somebody speaks), so that
+        only the other channels, action units given for themselves and the lips are left to do
 
     The lip gap stays that of `weights`, widened while speaking as the emotion does, and at most
     PARTED where speech has shut the lips.
@@ -161,9 +204,18 @@ def apply_emotion(
     given = np.asarray(weights, np.float32)
     closing, speaking = (np.asarray(v, np.float32)[:, None] for v in (closing, speaking))
     offsets = emotion_offsets(emotion, times, seed=seed)
+    if drawn is not None:
+        classes = _classes_of(emotion)
+        if classes is emotion:
+            offsets[:, DRAWN] = 0.0
+        elif classes is not None:
+            offsets[:, DRAWN] -= emotion_offsets(classes, times, seed=seed)[:, DRAWN]
     offsets[:, LOWER_FACE] *= np.float32(mouth_scale)
     offsets[:, UPPER_FACE] *= np.float32(brow_scale)
     offsets *= 1.0 - speaking * (1.0 - _SHARE)
+    if drawn is not None:
+        scale = np.where(LOWER_FACE, mouth_scale, brow_scale) * DRAWN
+        offsets += np.asarray(drawn * scale, np.float32)
     gap = (given @ _SLOPES)[:, None]
     opened = np.clip((gap - OPEN_FROM) / (OPEN_AT - OPEN_FROM), 0.0, 1.0)
     rounded = np.clip(given[:, _ROUNDED].max(1, keepdims=True) / ROUND_AT, 0.0, 1.0)

@@ -22,18 +22,9 @@ from talkgen.errors import InputError
 from talkgen.face.head import HeadModel
 from talkgen.motion.behaviour import Behaviour, Heard
 from talkgen.motion.chunks import joined
-from talkgen.motion.controls import CONTROLS, TO_CHANNELS
-from talkgen.motion.flow import (
-    PAIRS,
-    RAISED,
-    SHAPED,
-    SHAPES,
-    SIDES,
-    TURN,
-    UNEVEN,
-    UPPER,
-    FlowSampler,
-)
+from talkgen.motion.controls import CONTROLS, PAIRS, SHAPES, SIDES, TO_CHANNELS, UPPER
+from talkgen.motion.emotion import condition_of
+from talkgen.motion.flow import RAISED, SHAPED, TURN, UNEVEN, FlowSampler
 from talkgen.motion.hearing import PER_FRAME, SoundWindows, Window
 from talkgen.motion.mouth import LipGeometry, closing_gate, mouth_motion, pause_limit
 from talkgen.motion.scales import Scales
@@ -45,6 +36,8 @@ Float32 = NDArray[np.float32]
 
 ROTATION_UNIT = 0.1  # radians, of the net's rotation outputs
 SOFTNESS = 0.5  # share of a drawn head turn that a frame takes
+MOST_GUIDANCE = 5.0
+FADE = 10.0  # an emotion under a tenth of its strength fades with it
 CHUNK_S = 2.0  # pieces in which `generate` feeds a file
 
 
@@ -107,6 +100,7 @@ class MotionGenerator:
         pose_scale: float = 1.0,
         expression_scale: float = 1.0,
         audio_guidance: float = 1.0,
+        emotion_guidance: float = 1.0,
         style: int | None = None,
         shape: Float32 | None = None,
     ) -> LiveMotion:
@@ -117,12 +111,22 @@ class MotionGenerator:
         emotion : laid under the speech (`talkgen.motion.emotion`)
         scales : factors on mouth, brow, pose, blink
         pose_scale, expression_scale : the same for the pose, and for mouth and brow together
-        audio_guidance : above 1, head and brows follow more what the voice alone explains
+        audio_guidance : 0 to 5; at 1 head, brows and mouth shapes are drawn as learned, above they
+            follow more what the voice alone explains, at 0 they do not listen to it
+        emotion_guidance : 0 to 5; at 1 brows, cheeks and mouth shapes feel the emotion as learned,
+            above more strongly, at 0 not at all (lids and openings, which the flow does not
+            draw, keep theirs). A checkpoint whose flow knows no emotions does not heed it
         style : the manner of a training person (1 to `num_styles`), 0: the average; None: by `seed`
         shape : (50,) identity of a head fit, which the manner may depend on
         """
         if rate <= 0:
             raise InputError(f"`rate` is {rate} Hz, a positive rate is needed")
+        for name, value in (("audio", audio_guidance), ("emotion", emotion_guidance)):
+            if not 0 <= value <= MOST_GUIDANCE:
+                raise InputError(
+                    f"`{name}_guidance` is {value:g}, "
+                    f"a number from 0 to {MOST_GUIDANCE:g} is needed"
+                )
         knobs = (scales or Scales()).times(pose=pose_scale, expression=expression_scale)
         behaviour = Behaviour(seed, still=still, emotion=emotion, scales=knobs)
         flow = None
@@ -134,9 +138,10 @@ class MotionGenerator:
                     raise InputError(f"`style` is {style}, a number from 0 to {count} is needed")
                 chosen = style
             flow = FlowSampler(
-                self.model.flow, seed, audio_guidance=audio_guidance, style=chosen, shape=shape
-            )
-        return LiveMotion(self, rate, behaviour, knobs, flow)
+                self.model.flow, seed, audio_guidance=audio_guidance,
+                emotion_guidance=emotion_guidance, style=chosen, shape=shape,
+            )  # fmt: skip
+        return LiveMotion(self, rate, behaviour, knobs, flow, emotion)
 
 
 class LiveMotion:
@@ -144,8 +149,10 @@ class LiveMotion:
 
     def __init__(
         self, owner: MotionGenerator, rate: int, behaviour: Behaviour, scales: Scales,
-        flow: FlowSampler | None,
+        flow: FlowSampler | None, emotion: Emotion | None,
     ):  # fmt: skip
+        learned = flow is not None and owner.model.flow.config.emotional
+        self._emotion = emotion if learned else None
         self._rate, self._scales, self._flow = rate, scales, flow
         self._sound, self._behaviour = SoundWindows(rate), behaviour
         self._voice = _Voice(owner.model)
@@ -196,10 +203,16 @@ class LiveMotion:
         gate = closing_gate(phones)
         limit = pause_limit(phones, loud, from_start=first == 0)
         lower, upper = self._scales.lower, self._scales.upper
-        turn, uneven = learned_turn(said), None
+        turn, uneven, felt = learned_turn(said), None, None
         if self._flow is not None:
             block = slice(window.start - first, window.stop - first)
-            drawn = self._flow.block(flow_input(said)[block])
+            told = self._condition(window)
+            drawn, moved = self._flow.block(flow_input(said)[block], told)
+            if told is not None:
+                share = np.clip(FADE * told[:, 1:-2].sum(1, keepdims=True), 0.0, 1.0)
+                change = (moved - drawn) * share
+                felt = felt_channels(change)
+                drawn[:, TURN] += change[:, TURN]
             controls[block, SHAPES] += drawn[:, SHAPED]
             controls[block, UPPER] = drawn[:, RAISED]
             turn[block] = self._calm(drawn[:, TURN] * ROTATION_UNIT)
@@ -215,9 +228,15 @@ class LiveMotion:
             speech=with_hangover(loud).reshape(-1, PER_FRAME).any(1),
             loud_db=window.level[part].reshape(-1, PER_FRAME).max(1),
             turn=turn,
+            felt=felt,
         )
         return self._behaviour.block(heard, window.start - first, stop - window.start)
 
+    def _condition(self, window: Window) -> Float32 | None:
+        """(F, CONDITION) of the block's frames."""
+        if self._emotion is None:
+            return None
+        return condition_of(self._emotion, np.arange(window.start, window.stop) / ENGINE_FPS)
 
     def _calm(self, turns: Float32) -> Float32:
         """(F, 3) drawn turns without their tremble."""
@@ -280,6 +299,13 @@ def with_hangover(loud: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def flow_input(said: Said) -> Float32:
     """(T, heard) of what the flow hears."""
     return np.concatenate([said.hidden[0].numpy(), said.tracked[0].numpy()], 1)
+
+
+def felt_channels(change: Float32) -> Float32:
+    """(F, SIZE) that an emotion changes in what the flow draws, to (F, 52) channel weights."""
+    controls = np.zeros((len(change), len(CONTROLS)), np.float32)
+    controls[:, UPPER], controls[:, SHAPES] = change[:, RAISED], change[:, SHAPED]
+    return controls @ TO_CHANNELS + change[:, UNEVEN] @ SIDES
 
 
 def learned_turn(said: Said) -> Float32:

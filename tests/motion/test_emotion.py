@@ -12,6 +12,7 @@ from talkgen.motion.emotion import (
     GAP_SLOPES,
     ONSET_S,
     apply_emotion,
+    condition_of,
     emotion_offsets,
     parse_emotion,
     strengths_at,
@@ -73,6 +74,38 @@ def test_closures_silence_and_opening_survive(name, slopes):
     # and the emotion is there, in speech and in silence
     for part in (talk, ~talk):
         assert np.abs(out[part] - weights[part]).sum(1).mean() > 0.4
+
+
+@pytest.mark.parametrize("name", ["happy", "anger", "surprise", "fear"])
+def test_lips_survive_what_a_flow_draws(name, slopes):
+    """However strong and wrong it is."""
+    weights, closing, speaking = speech_like()
+    times = 5.0 + np.arange(len(weights)) / 25
+    drawn = np.random.default_rng(0).normal(0.1, 0.4, weights.shape).astype(np.float32)
+    out = apply_emotion(weights, parse_emotion(name), times, closing, speaking, drawn=drawn)
+    gap = out @ slopes[0]
+    assert (gap[closing > 0] < SHUT).all()
+    assert (gap[speaking == 0] < SHUT).all()
+    lids = [CHANNEL["eyeWideLeft"], CHANNEL["eyeSquintLeft"], CHANNEL["eyeBlinkLeft"]]
+    table = apply_emotion(weights, parse_emotion(name), times, closing, speaking)
+    assert np.allclose(out[:, lids], table[:, lids])  # not the flow's
+    nothing = apply_emotion(
+        weights, parse_emotion(name), times, closing, speaking, drawn=np.zeros_like(drawn)
+    )
+    assert not nothing[:, CHANNEL["browDownLeft"]].any()
+
+
+def test_what_the_flow_is_told():
+    times = np.array([0.0, 9.0])
+    told = condition_of(parse_emotion("anger:0.5"), times)
+    assert told.shape == (2, 10)
+    assert told[0].tolist() == [1.0] + [0.0] * 9  # not yet
+    assert told[1, 0] == pytest.approx(0.5)
+    assert told[1, 1 + FELT.index("anger")] == pytest.approx(0.5)
+    assert told[1, -2:] == pytest.approx([-0.255, 0.295], abs=1e-3)  # half of the table's
+    assert not condition_of(parse_emotion("AU12:0.7"), times)[:, 1:].any()
+    both = condition_of(parse_emotion("sad:0.4+AU12R:0.3"), times)
+    assert both[1, 1 + FELT.index("sad")] == pytest.approx(0.4)
 
 
 def test_rounded_vowels_stay_round():

@@ -44,7 +44,7 @@ def tiny():
     encoder = {"width": 16, "hidden": 24, "num_heads": 2, "conv_back": (2, 3),
                "conv_ahead": (1, 1), "attend_back": (0, 4)}  # fmt: skip
     flow = FlowConfig(width=16, num_heads=2, hidden=24, num_layers=1, heard=16 + 25, num_styles=3,
-                      scale=(0.05,) * SIZE)  # fmt: skip
+                      scale=(0.05,) * SIZE, emotional=True)  # fmt: skip
     config = SpeechMotionConfig(
         encoder=encoder, width=16, num_heads=2, hidden=24, look_back=(4, 6), look_ahead=(1, 0),
         flow=flow.to_dict(),
@@ -185,6 +185,36 @@ def test_style_and_guidance(tiny, voice_like):
     assert not np.allclose(plain.rotation, guided.rotation)
     with pytest.raises(InputError, match="style"):
         tiny.open(style=4)
+    for name in ("audio_guidance", "emotion_guidance"):
+        for value in (-0.1, 5.5, float("nan")):
+            with pytest.raises(InputError, match=name):
+                tiny.open(**{name: value})
+
+
+def test_emotion_guidance_moves_what_the_flow_draws_and_no_more(tiny, voice_like):
+    audio, happy = Audio(voice_like(3.0), 16000), parse_emotion("happy")
+    plain = tiny.generate(audio)
+    assert np.array_equal(tiny.generate(audio, emotion_guidance=3.0).blendshapes,
+                          plain.blendshapes)  # fmt: skip
+    neutral = tiny.generate(audio, emotion=parse_emotion("neutral"))
+    assert np.allclose(neutral.blendshapes, plain.blendshapes, atol=1e-5)
+    none, once, more = (
+        tiny.generate(audio, emotion=happy, emotion_guidance=g) for g in (0.0, 1.0, 3.0)
+    )
+    cheek = MOTION_CHANNELS.index("cheekSquintLeft")
+    assert np.allclose(none.blendshapes[:, cheek], plain.blendshapes[:, cheek], atol=1e-5)
+    assert not np.allclose(more.blendshapes[:, cheek], once.blendshapes[:, cheek], atol=1e-3)
+    squint = MOTION_CHANNELS.index("eyeSquintLeft")  # of the table, whatever the guidance
+    assert more.blendshapes[30:, squint].mean() > 0.05
+    assert np.allclose(more.blendshapes[:, squint], none.blendshapes[:, squint], atol=1e-6)
+
+
+def test_action_units_alone_are_laid_under_by_the_table(tiny, voice_like):
+    audio = Audio(voice_like(3.0), 16000)
+    smile = MOTION_CHANNELS.index("mouthSmileLeft")
+    plain = tiny.generate(audio)
+    units = tiny.generate(audio, emotion=parse_emotion("AU12:0.8"), emotion_guidance=0.0)
+    assert (units.blendshapes - plain.blendshapes)[30:, smile].mean() > 0.15
 
 
 def test_shipped_shuts_in_silence_and_opens_in_speech(shipped, voice_like):
