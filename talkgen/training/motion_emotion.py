@@ -9,8 +9,8 @@ two, a cross-fade; any strength) and of it
 * range and pace of head and brows by arousal (the table in talkgen.motion.liveliness).
 
 Lids and the opening of the mouth are not among the flow's outputs; closures, silence and rounded
-vowels are kept by rules when motion is made (`apply_emotion`): a flow shown that a smile gives way to
-a rounded vowel learned a quarter of it.
+vowels are kept by rules when motion is made (`apply_emotion`): a flow shown that a smile gives way
+to a rounded vowel learned a quarter of it.
 """
 
 from __future__ import annotations
