@@ -12,6 +12,7 @@ import numpy as np
 
 from talkgen.io.audio import as_speech
 from talkgen.motion.export import read_motion
+from talkgen.motion.extras import resampled_extras
 from talkgen.motion.match import Match, match_portrait
 from talkgen.motion.resample import resample
 from talkgen.motion.retarget import Retargeter
@@ -63,15 +64,16 @@ class RenderPipeline:
         sound = None if speech is None else as_speech(speech)
         picture = load_portrait(self.analyzer, portrait, face=face)
         ready = prepared(self.renderer, picture, size)
-        if fps is not None and fps != whole.fps:
-            whole = resample(whole, fps)
+        match = None
         if whole.space == "camera" and picture.identity is None:
             match = self._clip_match(ready, whole)
-            if match is not None:
-                picture = replace(picture, identity=Identity(match.identity))
-                ready = self.renderer.prepare(picture, size=size)
-                frame = {"portrait_frame": np.asarray(match.frame)}
-                whole = replace(whole, extra={**whole.extra, **frame})
+        if match is not None:
+            picture = replace(picture, identity=Identity(match.identity))
+            ready = self.renderer.prepare(picture, size=size)
+            frame = {"portrait_frame": np.asarray(match.frame)}
+            whole = replace(whole, extra={**whole.extra, **frame})
+        if fps is not None and fps != whole.fps:
+            whole = _at_rate(whole, fps)
         if sound is not None and abs(sound.seconds - whole.seconds) > 1.0 / whole.fps:
             log.warning(
                 "the motion lasts %.2f s, the speech %.2f s; both are kept as they are",
@@ -102,3 +104,13 @@ class RenderPipeline:
         retargeter = Retargeter(head, ready.fit, ready.frame_size, ready.landmarks)
         frame = retargeter.matching_frame(motion)
         return None if frame is None else Match(frame, motion.extra["identity"], 0.0)
+
+
+def _at_rate(motion: Motion, fps: float) -> Motion:
+    """Return the motion at another rate, with the extras of a refined track."""
+    out = resample(motion, fps)
+    extra = {**out.extra, **resampled_extras(motion, fps, len(out))}
+    if "portrait_frame" in motion.extra:
+        frame = round(int(motion.extra["portrait_frame"]) * fps / motion.fps)
+        extra["portrait_frame"] = np.asarray(min(frame, len(out) - 1))
+    return replace(out, extra=extra)

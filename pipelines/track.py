@@ -12,10 +12,12 @@ import numpy as np
 from talkgen.errors import InputError, NoFaceError
 from talkgen.face.quality import assess
 from talkgen.io.image import as_image, is_image
+from talkgen.motion.extras import filled
 from talkgen.pipelines.portrait import choose_face
+from talkgen.pipelines.refine import KeyFrame, refined
 from talkgen.pipelines.talk import check_inputs
 from talkgen.protocols import FaceAnalyzer
-from talkgen.types import ENGINE_FPS, Face, FloatArray, ImageArray, Motion
+from talkgen.types import ENGINE_FPS, Face, ImageArray, Motion
 
 SAME_PLACE = 0.7
 """Distance of two face centres, in face sizes, under which they are one face in two frames."""
@@ -26,19 +28,30 @@ log = logging.getLogger("talkgen")
 
 
 class TrackPipeline:
-    """Reads motion off pictures and videos. analyzer : finds faces; head : the head model"""
+    """Reads motion off pictures and videos.
 
-    def __init__(self, analyzer: FaceAnalyzer, head: Any) -> None:
+    analyzer : finds faces; head : the head model
+    refine : compare the head drawn from a clear frame with every frame of a clip, by optical flow,
+        fit it again, and keep what weights and pose cannot say as extras (`talkgen.motion.extras`);
+        about a third of a second a frame
+    """
+
+    def __init__(self, analyzer: FaceAnalyzer, head: Any, *, refine: bool = False) -> None:
         self.analyzer = analyzer
         self.head = head
+        self.refine = refine
 
     @classmethod
-    def from_pretrained(cls, *, backend: str = "embedded", head: str = "head") -> Self:
+    def from_pretrained(
+        cls, *, backend: str = "embedded", head: str = "head", refine: bool = False
+    ) -> Self:
         """Return the pipeline with the shipped checkpoints, or another head by name or folder."""
         from talkgen.face.analyzer import FaceAnalyzer as Analyzer
         from talkgen.face.head import HeadModel
 
-        return cls(Analyzer.from_pretrained(backend), HeadModel.from_pretrained(head))
+        return cls(
+            Analyzer.from_pretrained(backend), HeadModel.from_pretrained(head), refine=refine
+        )
 
     def __call__(
         self,
@@ -57,12 +70,17 @@ class TrackPipeline:
         on_start, on_frame : called with the number of frames, and after each, for a progress bar
 
         `extra` holds `landmarks` (T, 478, 3) px, `scores` (T, 52) and `identity` (S,). Frames
-        without the face are filled in between their neighbours.
+        without the face are filled in between their neighbours. Refining reads the source twice;
+        then 14 kB a frame are kept (float32: landmarks, residual, field).
         """
         check_inputs(fps=fps)
+        if self.refine and isinstance(source, Iterator):
+            raise InputError(
+                "`refine` reads the frames twice; give a path or a list of frames, no iterator"
+            )
         frames, rate, count = _frames(source, fps)
         if on_start is not None:
-            on_start(count)
+            on_start(count * (1 + self.refine))
         sizes: list[tuple[int, int]] = []
         shown: list[ImageArray] = []
 
@@ -72,6 +90,7 @@ class TrackPipeline:
                 shown[:] = [frame]
                 yield frame
 
+        key = KeyFrame()
         track: list[Face | None] = []
         follow = _Follower(face)
         for faces in self.analyzer.track(noted()):
@@ -79,9 +98,15 @@ class TrackPipeline:
             if chosen is not None and not any(track):
                 _warn(shown[0], chosen)
             track.append(chosen)
+            key.show(shown[0], chosen)
             if on_frame is not None:
                 on_frame()
-        return self._motion(track, rate, sizes[0] if sizes else (0, 0))
+        motion = self._motion(track, rate, sizes[0] if sizes else (0, 0))
+        if not self.refine:
+            return motion
+        again, _, _ = _frames(source, fps)
+        seen = [index for index, found in enumerate(track) if found is not None]
+        return refined(self.analyzer, self.head, motion, key, again, seen, on_frame)
 
     def _motion(self, track: list[Face | None], fps: float, size: tuple[int, int]) -> Motion:
         from talkgen.face.fit import fit_clip, to_camera
@@ -98,8 +123,8 @@ class TrackPipeline:
                 len(track) - len(seen), len(track),
             )  # fmt: skip
         found = [face for face in track if face is not None]
-        landmarks = _filled(np.stack([face.landmarks for face in found]), seen, len(track))
-        scores = _filled(np.stack([face.scores for face in found]), seen, len(track))
+        landmarks = filled(np.stack([face.landmarks for face in found]), seen, len(track))
+        scores = filled(np.stack([face.scores for face in found]), seen, len(track))
         identity, fits = fit_clip(self.head, landmarks)
         return Motion(
             blendshapes=np.stack([fit.weights for fit in fits]),
@@ -154,18 +179,6 @@ def _distance(one: Face, other: Face) -> float:
         return 0.0
     centres = [(face.box[:2] + face.box[2:]) / 2 for face in (one, other)]
     return float(np.linalg.norm(centres[0] - centres[1]) / max(one.size, other.size, 1.0))
-
-
-def _filled(values: FloatArray, seen: list[int], count: int) -> FloatArray:
-    """Return (count, ...) values: those of the frames `seen`, linear in between, held outside."""
-    if len(seen) == count:
-        return values
-    place = np.interp(np.arange(count), seen, np.arange(len(seen)))
-    low = np.floor(place).astype(int)
-    high = np.minimum(low + 1, len(seen) - 1)
-    share = (place - low).reshape(-1, *[1] * (values.ndim - 1)).astype(np.float32)
-    mixed: FloatArray = values[low] * (1 - share) + values[high] * share
-    return mixed
 
 
 def _frames(source: Any, fps: float | None) -> tuple[Iterable[ImageArray], float, int]:

@@ -68,13 +68,11 @@ def reenact(path: Path, track: Any, render: Any, most: int, step: int) -> tuple[
     """Return the scores of a clip and a strip of real frames above drawn ones."""
     from talkgen.face.identity import IdentityEmbedder, similarity
     from talkgen.training import render_scores as scores
-    from talkgen.types import MOTION_CHANNELS
 
     frames = _frames(path, most)
     motion = track(iter(frames))
     landmarks = motion.extra["landmarks"]
-    blinks = [MOTION_CHANNELS.index(f"eyeBlink{side}") for side in ("Left", "Right")]
-    first = scores.clear_frame(landmarks, motion.extra["scores"][:, blinks].mean(1))
+    first = scores.clear_frame(landmarks, motion.extra["scores"])
     source = frames[first]
     drawn = list(render(source, motion).frames)
     embedder, found = IdentityEmbedder.from_pretrained(), defaultdict(list)

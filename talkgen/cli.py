@@ -244,6 +244,14 @@ def track(
     output: MotionOut,
     fps: OwnFps = None,
     face: FaceNumber = None,
+    refine: Annotated[
+        bool,
+        typer.Option(
+            "--refine",
+            help="Look at every frame again beside the drawn head, by optical flow: a finer "
+            "motion, and in the .npz how hair, neck and body move. About 0.4 s a frame.",
+        ),
+    ] = False,
     backend: BackendOption = Backend.embedded,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -259,7 +267,7 @@ def track(
         check_output(output, SUFFIXES, inputs=[source])
         _must_exist(source)
         say.stage("loading the models")
-        pipeline = TrackPipeline.from_pretrained(backend=backend.value)
+        pipeline = TrackPipeline.from_pretrained(backend=backend.value, refine=refine)
         with say.counted("reading the face", 0) as step:
             moves = pipeline(
                 source, fps=fps, face=face, on_start=say.expect, on_frame=lambda: step(1)

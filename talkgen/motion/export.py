@@ -2,7 +2,7 @@
 
 The npz holds `blendshapes` (T, 52), `names` (52,), `rotation` (T, 3), `translation` (T, 3), `fps`,
 `space`, and from a track `frame_size` (2,), `landmarks` (T, 478, 3), `scores` (T, 52) and
-`identity` (S,).
+`identity` (S,); from a refined track also the arrays of `talkgen.motion.extras`.
 
 The csv has the columns of Epic's Live Link Face app in its order: `Timecode` (HH:MM:SS:FF.fff, FF
 counts frames of the next whole rate), `BlendShapeCount` (61), the 52 expressions in PascalCase,
@@ -28,6 +28,8 @@ from scipy.spatial.transform import Rotation
 
 from talkgen.errors import InputError
 from talkgen.io.output import whole_file
+from talkgen.motion.extras import NAMES as EXTRAS
+from talkgen.motion.extras import check_extras
 from talkgen.types import ENGINE_FPS, MOTION_CHANNELS, FloatArray, Motion
 
 SUFFIXES = (".npz", ".csv")
@@ -40,7 +42,7 @@ _PLACE = ("HeadX", "HeadY", "HeadZ")
 _SWAPPED = {"jawLeft": "jawRight", "mouthLeft": "mouthRight"}
 _RATES = (24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
 _TIMECODE = re.compile(r"(\d+):(\d+):(\d+)[:;](\d+(?:\.\d*)?)")
-_EXTRA = ("landmarks", "scores", "identity")
+_EXTRA = ("landmarks", "scores", "identity", *EXTRAS)
 
 
 def _live_link_order() -> tuple[str, ...]:
@@ -128,6 +130,7 @@ def _read_npz(path: Path) -> Motion:
     for name, shape in (("landmarks", (len(weights), 478, 3)), ("scores", (len(weights), 52))):
         if name in extra and extra[name].shape != shape:
             raise InputError(f"`{name}` has shape {extra[name].shape}, {shape} is needed")
+    check_extras(extra, len(weights))
     size = arrays.get("frame_size")
     return Motion(
         blendshapes=weights,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from talkgen.errors import InputError
 from talkgen.face.fit import HeadFit, fit_face
 from talkgen.face.head import HeadModel
 from talkgen.motion.rest import SHUT_GAP, lip_gaps
+from talkgen.render.displace import clip_extras
 from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.prepare import prepare
 from talkgen.types import Face, ImageArray, Motion, Portrait
@@ -55,18 +57,31 @@ class MeshRenderer:
     ) -> Iterator[ImageArray]:
         """Yield one (H, W, 3) uint8 RGB frame for each frame of `motion`."""
         ready = self.prepare(portrait, size=size) if isinstance(portrait, Portrait) else portrait
-        gaps, slopes = lip_gaps(self.head, self.head.neutral(ready.fit.identity))
-        own = float(gaps[0] + slopes[0] @ ready.fit.weights)
-        for pose in ready.retargeter.poses(motion):
-            sealed = 1.0
-            if motion.space == "camera":
-                # At the portrait's own lips the picture stands as it is; what the fit left of
-                # their gap goes as they shut.
-                now = float(gaps[0] + slopes[0] @ pose.weights)
-                sealed = float(np.clip(1.0 - now / own, 0.0, 1.0)) if own > SHUT_GAP else 0.0
+        sealed = sealing(self.head, ready, motion.space)
+        extras = clip_extras(ready, motion)
+        for index, pose in enumerate(ready.retargeter.poses(motion)):
             yield ready.frame(
-                pose.weights, pose.rotation, pose.translation, pose.scale, sealed=sealed
-            )
+                pose.weights, pose.rotation, pose.translation, pose.scale,
+                sealed=sealed(pose.weights),
+                extra=None if extras is None else extras.at(index),
+            )  # fmt: skip
+
+
+def sealing(
+    head: HeadModel, ready: PreparedPortrait, space: str
+) -> Callable[[NDArray[np.float32]], float]:
+    """Return how far (0 to 1) weights (52,) of a motion shut what the fit left of the lips' gap."""
+    if space != "camera":
+        return lambda weights: 1.0
+    gaps, slopes = lip_gaps(head, head.neutral(ready.fit.identity))
+    own = float(gaps[0] + slopes[0] @ ready.fit.weights)
+
+    def sealed(weights: NDArray[np.float32]) -> float:
+        # At the portrait's own lips the picture stands as it is; the rest goes as they shut.
+        now = float(gaps[0] + slopes[0] @ weights)
+        return float(np.clip(1.0 - now / own, 0.0, 1.0)) if own > SHUT_GAP else 0.0
+
+    return sealed
 
 
 def resized(portrait: Portrait, size: int) -> tuple[Portrait, float]:

@@ -13,7 +13,8 @@ from talkgen.face.head import HeadModel
 from talkgen.motion.retarget import Retargeter
 from talkgen.raster.fragments import Fragments, coverage, rasterize
 from talkgen.render.background import Relief
-from talkgen.render.composite import sample, source_map
+from talkgen.render.composite import sample_moved, sheet_map, source_map
+from talkgen.render.displace import Displacement
 from talkgen.render.eyes import FULL_GAZE, Eye, blink_progress, channel, draw_eye
 from talkgen.render.interior import Interior, draw_mouth
 from talkgen.render.jaw import rigid_movement
@@ -25,6 +26,9 @@ from talkgen.types import ImageArray
 
 SMALL_PX = 200.0
 """Eye distances below this get three instead of two samples a pixel side at lids and lips."""
+
+SHEET_PX = 100.0
+"""Eye distance from whose double on the relief behind is worked out at fewer pixels."""
 
 LIPS_CHANGED = 0.008
 """Mean move of the inner lips, in eye distances, from which their inside is drawn in full."""
@@ -95,6 +99,7 @@ class PreparedPortrait:
         scale: float | None = None,
         *,
         sealed: float = 0.0,
+        extra: Displacement | None = None,
     ) -> ImageArray:
         """Return one frame (H, W, 3) uint8; at the fitted values it is the photograph.
 
@@ -102,6 +107,7 @@ class PreparedPortrait:
         rotation : (3,) radians, absolute; softly limited about the photograph's
         translation : (2,) pixels of the head's origin; scale : pixels a centimetre
         sealed : 1 where the motion starts from the portrait's shut lips (speech), 0 for tracks
+        extra : what a refined track moves besides
         """
         fit = self.fit
         weights = np.clip(np.asarray(weights, np.float32), 0.0, 1.0)
@@ -114,11 +120,15 @@ class PreparedPortrait:
         vertices = self.vertices(weights, sealed)
         points = project(vertices, turn, scale, shift)
         expression = ((vertices - self.source) @ turn.T)[:, :2] * np.float32(scale)
+        if extra is not None:
+            points, expression = extra.on_mesh(points, expression, scale)
         nodes, _ = self.relief.move(
             turn @ self.source_rotation.T, scale, shift,
             float(fit.scale), np.asarray(fit.translation, np.float32), expression,
         )  # fmt: skip
 
+        if extra is not None:
+            nodes = extra.on_sheet(nodes, scale)
         out = self.image.copy()
         moved = np.abs(nodes[:, :2] - self.relief.nodes).max(axis=1) > STILL_PX
         sheet_faces = self.relief.faces[moved[self.relief.faces].any(axis=1)]
@@ -130,10 +140,7 @@ class PreparedPortrait:
         x0, y0, x1, y1 = box
         origin = np.array([x0, y0, 0], np.float32)
         width, height = x1 - x0, y1 - y0
-        sheet = rasterize(
-            nodes - origin, sheet_faces, self._fragments("sheet", height, width),
-            threads=self.threads,
-        )  # fmt: skip
+        behind, step = self._behind(nodes, sheet_faces, box)
         local = points - origin
         skin = rasterize(
             local, self.skin_faces, self._fragments("skin", height, width),
@@ -146,17 +153,39 @@ class PreparedPortrait:
         changed = self._lip_change(vertices)
         own = self.own_places + np.float32(changed) * (self.places - self.own_places)
         values = np.column_stack([own, self.opacity * solid]).astype(np.float32)
+        span = self._buffer("span", (height, 2), np.int32)
         places = source_map(
-            sheet, sheet_faces, self.relief.nodes, skin, self.skin_faces, values,
-            (x0, y0), self._buffer("places", (height, width, 2), np.float32), self.threads,
+            behind, step, skin, self.skin_faces, values, (x0, y0),
+            self._buffer("places", (height, width, 2), np.float32), span, self.threads,
         )  # fmt: skip
-        region = sample(self.image, places)
+        region = out[y0:y1, x0:x1]
+        sample_moved(self.image, places, span, region, self.threads)
         self._draw_eyes(region, skin, local, weights)
         self._draw_mouth(
             region, skin, local, vertices, turn, scale, shift - origin[:2], weights, changed
         )
-        out[y0:y1, x0:x1] = region
         return out
+
+    def _behind(
+        self,
+        nodes: NDArray[np.float32],
+        faces: NDArray[np.int32],
+        box: tuple[int, int, int, int],
+    ) -> tuple[NDArray[np.float32], int]:
+        """Return where the relief has the pixels of a box from, and for how many pixels each.
+
+        It is smooth over a node's distance, so that large faces need it not at every pixel.
+        """
+        x0, y0, x1, y1 = box
+        step = max(1, min(int(self.interocular / SHEET_PX), 8))
+        rows, columns = -(-(y1 - y0) // step) + 1, -(-(x1 - x0) // step) + 1
+        scaled = (nodes - np.array([x0, y0, 0], np.float32)) * np.float32(1.0 / step)
+        sheet = rasterize(
+            scaled, faces, self._fragments("sheet", rows, columns), threads=self.threads
+        )
+        into = self._buffer("behind", (rows, columns, 2), np.float32)
+        sheet_map(sheet, faces, self.relief.nodes, (x0, y0), step, into, self.threads)
+        return into, step
 
     def _box(
         self,

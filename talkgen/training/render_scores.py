@@ -15,13 +15,12 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay
 
 from talkgen.face.points import LIPS
+from talkgen.motion.extras import clearness
 from talkgen.types import FloatArray, ImageArray
 
 SIDE = 256
 REGIONS = {"face": (tuple(range(468)), 1.15), "mouth": (LIPS, 1.6)}
 """Landmarks that each crop is about, and its side over their extent."""
-SHUT, OPEN_EYE = 0.04, 0.18
-"""Lip gap over the distance of the eyes, and lid gap over eye width, of a clear source frame."""
 
 
 def crop_box(landmarks: FloatArray, region: str) -> tuple[float, float, float]:
@@ -66,16 +65,12 @@ def lip_distance(found: FloatArray, wanted: FloatArray) -> float:
     return float(100 * np.linalg.norm(placed[lips] - inner[lips], axis=1).mean() / apart)
 
 
-def clear_frame(landmarks: FloatArray, blink: FloatArray) -> int:
+def clear_frame(landmarks: FloatArray, scores: FloatArray) -> int:
     """Return the first frame with open eyes and a shut mouth, else the one that comes nearest.
 
-    landmarks : (T, 478, 3); blink : (T,) mean of both eyeBlink scores
+    landmarks : (T, 478, 3); scores : (T, 52)
     """
-    points = np.asarray(landmarks)[..., :2]
-    apart = np.linalg.norm(points[:, 33] - points[:, 263], axis=1)
-    gap = np.linalg.norm(points[:, 13] - points[:, 14], axis=1) / apart
-    fine = np.flatnonzero((gap < SHUT) & (blink < 0.35))
-    return int(fine[0]) if len(fine) else int(np.argmin(gap + 0.2 * blink))
+    return int(np.argmin([clearness(p, s) for p, s in zip(landmarks, scores, strict=True)]))
 
 
 def flat_warp(

@@ -11,6 +11,7 @@ from PIL import Image
 
 from talkgen.face.analyzer import FaceAnalyzer
 from talkgen.training import render_scores as scores
+from talkgen.types import MOTION_CHANNELS
 
 PORTRAIT = Path(__file__).resolve().parents[2] / "examples" / "portrait.jpg"
 
@@ -63,8 +64,9 @@ def test_clear_frame_has_open_eyes_and_a_shut_mouth(example):
     opened[14, 1] += 40
     shut = points.copy()
     shut[14] = shut[13]
-    track = np.stack([opened, shut, shut])
-    assert scores.clear_frame(track, np.array([0.1, 0.9, 0.1])) == 2
+    track, blinks = np.stack([opened, shut, shut]), np.zeros((3, 52), np.float32)
+    blinks[1, [MOTION_CHANNELS.index(f"eyeBlink{side}") for side in ("Left", "Right")]] = 0.9
+    assert scores.clear_frame(track, blinks) == 2
 
 
 def test_flicker_of_a_still_and_of_noise():
