@@ -21,12 +21,19 @@ def thread_count(threads: int | None = None) -> int:
     return max(1, min(threads or len(os.sched_getaffinity(0)), MAX_THREADS))
 
 
-def over_rows(draw: Callable[[int, int], object], rows: int, threads: int | None = None) -> None:
+def over_rows(
+    draw: Callable[[int, int], object],
+    rows: int,
+    threads: int | None = None,
+    least: int = MIN_ROWS,
+) -> None:
     """Call `draw(first_row, last_row)` for bands that cover `rows` rows, on some threads.
+
+    least : rows for which a thread is worth its while
 
     `draw` must release the GIL and write only its own rows.
     """
-    count = min(thread_count(threads), max(1, rows // MIN_ROWS))
+    count = min(thread_count(threads), max(1, rows // least))
     if count == 1:
         draw(0, rows)
         return

@@ -147,6 +147,48 @@ def interpolate(
     return into
 
 
+@kernel
+def _cover(points, faces, facing, hit):  # type: ignore[no-untyped-def]
+    """Mark samples inside triangles: `_draw` without what is nearest."""
+    height, width = hit.shape
+    hit[:] = 0
+    for f in range(faces.shape[0]):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ax, ay = points[a, 0], points[a, 1]
+        bx, by = points[b, 0], points[b, 1]
+        cx, cy = points[c, 0], points[c, 1]
+        low, high = min(ay, by, cy), max(ay, by, cy)
+        left, right = min(ax, bx, cx), max(ax, bx, cx)
+        if high < 0 or low > height - 1 or right < 0 or left > width - 1:
+            continue
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if area == 0.0 or area * facing < 0.0:
+            continue
+        inverse = np.float32(1.0) / area
+        x0, x1 = max(0, int(np.ceil(left))), min(width - 1, int(np.floor(right)))
+        for y in range(max(0, int(np.ceil(low))), min(height - 1, int(np.floor(high))) + 1):
+            for x in range(x0, x1 + 1):
+                if hit[y, x]:
+                    continue
+                v = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) * inverse
+                w = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) * inverse
+                if v >= -1e-6 and w >= -1e-6 and np.float32(1.0) - v - w >= -1e-6:
+                    hit[y, x] = 1
+
+
+@kernel
+def _share(hit, factor, out):  # type: ignore[no-untyped-def]
+    """Write the mean of each `factor` x `factor` samples."""
+    unit = np.float32(1.0 / (factor * factor))
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            count = 0
+            for j in range(factor):
+                for i in range(factor):
+                    count += hit[y * factor + j, x * factor + i]
+            out[y, x] = count * unit
+
+
 def coverage(
     points: NDArray[np.float32],
     faces: NDArray[np.int32],
@@ -162,11 +204,11 @@ def coverage(
     """
     fine = points * np.float32(factor)
     fine[:, :2] += np.float32((factor - 1) / 2)
-    drawn = rasterize(
-        fine, faces, Fragments.empty(height * factor, width * factor), facing=facing, threads=1
-    )
-    hit = (drawn.triangle != EMPTY).astype(np.float32)
-    return hit.reshape(height, factor, width, factor).mean(axis=(1, 3), dtype=np.float32)
+    hit = np.empty((height * factor, width * factor), np.uint8)
+    _cover(fine, faces, np.float32(facing), hit)
+    out = np.empty((height, width), np.float32)
+    _share(hit, factor, out)
+    return out
 
 
 def rasterize_reference(

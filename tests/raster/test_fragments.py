@@ -6,6 +6,7 @@ import pytest
 from talkgen.raster.fragments import (
     EMPTY,
     Fragments,
+    coverage,
     interpolate,
     rasterize,
     rasterize_reference,
@@ -56,3 +57,16 @@ def test_interpolation_is_linear_in_the_picture() -> None:
     np.testing.assert_allclose(out[ys, xs, 1], ys, atol=1e-3)
     np.testing.assert_allclose(out[ys, xs, 2], fragments.depth[ys, xs], atol=1e-3)
     assert (out[fragments.triangle == EMPTY] == -1).all()
+
+
+@pytest.mark.parametrize(("factor", "facing"), [(2, 0.0), (3, 1.0)])
+def test_coverage_is_the_mean_of_the_drawn_samples(factor: int, facing: float) -> None:
+    points, faces = soup(5, 25)
+    fine = points * np.float32(factor)
+    fine[:, :2] += np.float32((factor - 1) / 2)
+    size = 64 * factor
+    hit = rasterize_reference(fine, faces, size, size, facing=facing).triangle != EMPTY
+    want = hit.reshape(64, factor, 64, factor).mean(axis=(1, 3))
+    have = coverage(points, faces, 64, 64, facing=facing, factor=factor)
+    assert 0.1 < have.mean() < 0.95
+    assert (np.abs(have - want) < 1e-6).mean() > 0.995

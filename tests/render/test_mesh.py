@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from talkgen.errors import InputError
+from talkgen.render import portrait as portrait_module
 from talkgen.render.mesh import MeshRenderer, resized
 from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.rings import INNER_LIPS
@@ -194,6 +195,20 @@ def test_a_large_portrait_needs_little_memory(renderer: MeshRenderer, portrait: 
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 12 * large.image.nbytes
+
+
+def test_a_coarse_relief_draws_the_same_picture(
+    renderer: MeshRenderer, portrait: Portrait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = renderer.prepare(portrait, size=1536)
+    values = large.fit.weights + weights(jawOpen=0.3)
+    turn = large.fit.rotation + np.float32([0.05, 0.2, 0.1])
+    monkeypatch.setattr(portrait_module, "SHEET_PX", large.interocular)
+    fine = large.frame(values, turn)
+    monkeypatch.setattr(portrait_module, "SHEET_PX", large.interocular / 4)
+    coarse = large.frame(values, turn)
+    assert not np.array_equal(fine, coarse)
+    assert psnr(fine, coarse) > 38
 
 
 def test_a_face_at_the_rim_of_the_picture_is_drawn(

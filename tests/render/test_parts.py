@@ -1,11 +1,12 @@
 """The pieces that the mesh renderer is made of."""
 
 import numpy as np
+import pytest
 from scipy.spatial.transform import Rotation
 
 from talkgen.raster.bands import over_rows
 from talkgen.render.background import build_relief, smoothstep
-from talkgen.render.composite import lay_over
+from talkgen.render.composite import lay_over, sample, sample_moved
 from talkgen.render.inpaint import polygon_mask, push_pull
 from talkgen.render.lift import lifted_residual
 from talkgen.render.mouth import mouth_parts, teeth_row
@@ -160,6 +161,24 @@ def test_nothing_is_laid_over_where_the_share_is_zero() -> None:
     lay_over(frame, np.full((20, 20, 3), 255, np.float32), share)
     np.testing.assert_array_equal(frame[share == 0], before[share == 0])
     assert (frame[share > 0] >= before[share > 0]).all()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_only_the_moving_columns_are_drawn(threads: int) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (150, 90, 3), np.uint8)
+    ys, xs = np.mgrid[:150, :90].astype(np.float32)
+    places = np.stack([xs, ys], axis=-1)
+    places[40:70, 20:50, 0] += 3.5
+    span = np.tile(np.int32([90, 0]), (150, 1))
+    span[40:70] = [20, 50]
+    out = image.copy()
+    sample_moved(image, places, span, out, threads)
+    np.testing.assert_array_equal(out, sample(image, places))
+    assert (out[40:70, 20:50] != image[40:70, 20:50]).any()
+    marked = np.zeros_like(image)
+    sample_moved(image, places, span, marked, threads)
+    assert not marked[:32].any()
+    assert not marked[:, 50:].any()
 
 
 def test_smoothstep_ends_flat() -> None:
