@@ -15,7 +15,6 @@ from talkgen.raster.fragments import Fragments, coverage, rasterize
 from talkgen.render.background import Relief
 from talkgen.render.composite import sample_moved, sheet_map, source_map
 from talkgen.render.displace import Displacement
-from talkgen.render.displace import Displacement
 from talkgen.render.eyes import FULL_GAZE, Eye, blink_progress, channel, draw_eye
 from talkgen.render.interior import Interior, draw_mouth
 from talkgen.render.jaw import rigid_movement
@@ -128,8 +127,6 @@ class PreparedPortrait:
             float(fit.scale), np.asarray(fit.translation, np.float32), expression,
         )  # fmt: skip
 
-        if extra is not None:
-            nodes = extra.on_sheet(nodes, scale)
         if extra is not None:
             nodes = extra.on_sheet(nodes, scale)
         out = self.image.copy()
