@@ -39,9 +39,10 @@ def main() -> None:
     head = HeadModel.from_pretrained("head")
     generator = MotionGenerator.from_pretrained(args.motion)
     sounds = address_sounds(args.cache)
-    made = []
+    made, moved = [], []
     for seed, samples in enumerate(sounds):
         motion = generator.generate(Audio(samples), seed=seed)
+        moved.append(motion)
         made.append(measure([made_stretch(motion, samples, head)]))
     table = {"addresses": addresses, "grid": grid, "made": made}
     figures = {name: compared({k: column(v, name) for k, v in table.items()}) for name in made[0]}
@@ -56,6 +57,7 @@ def main() -> None:
         "sounds": len(sounds),
         "seconds of sound": round(sum(len(s) for s in sounds) / 16_000),
         "figures": figures,
+        "made on accents, and by chance": on_accents(sounds, moved),
         "mean correlation between five seeds of one sound": {
             str(text or "no emotion"): values for text, values in diversity.items()
         },
@@ -85,6 +87,34 @@ def between_seeds(generator: Any, head: Any, audio: Any, text: str | None) -> di
     }
     pairs = np.triu_indices(5, 1)
     return {name: round(float(np.corrcoef(own)[pairs].mean()), 3) for name, own in tracks.items()}
+
+
+def on_accents(sounds: list[np.ndarray], made: list[Any]) -> dict[str, Any]:
+    """Raised brows and lifted heads around accents: how many, share, share beside shifted sound."""
+    from talkgen.training.accent_measure import LIFT, RISE, accented_frames, coincidence, tops
+    from talkgen.training.behaviour_measure import brow_height
+
+    rows: dict[str, list[tuple[int, float, float]]] = {}
+    for samples, motion in zip(sounds, made, strict=True):
+        accents = accented_frames(samples)
+        accents["all"] = accents["with pitch"] | accents.pop("without")
+        frames = min(len(motion), len(accents["all"]))
+        events = {
+            "brow raises": tops(brow_height(motion.blendshapes[:frames]), RISE),
+            "head lifts": tops(-motion.rotation[:frames, 0], LIFT),
+        }
+        for kind, where in accents.items():
+            for name, found in events.items():
+                if len(found):
+                    row = (len(found), *coincidence(found, where[:frames]))
+                    rows.setdefault(f"{name}, accents: {kind}", []).append(row)
+    out = {}
+    for name, own in rows.items():
+        table = np.array(own)
+        share, chance = np.average(table[:, 1:], axis=0, weights=table[:, 0])
+        out[name] = {"events": int(table[:, 0].sum()), "share": round(float(share), 3),
+                     "chance": round(float(chance), 3)}  # fmt: skip
+    return out
 
 
 def address_sounds(cache: Path) -> list[np.ndarray]:

@@ -32,6 +32,8 @@ RATE_S = 1.5
 """Seconds of the past that the speaking rate counts syllables of."""
 LOOK_AHEAD = 10
 """Frames (0.1 s) that a frame waits for: what the smoothed loudness and a peak need."""
+PITCH_LATE = 2
+"""Frames past its own that a frame's pitch waits for: half the window and the longest lag."""
 SMOOTH, APART, RISE_DB = 3, 5, 2.0
 """Half width of the smoothing, least half distance of syllables (frames), their least rise."""
 _BACK = int(RATE_S * FEATURES_PER_SECOND) + 3 * LOOK_AHEAD
@@ -54,11 +56,33 @@ class Prosody:
         return len(self.pitch)
 
 
+class PitchStream:
+    """Pitch, voicing and energy of sound at 16 kHz as it arrives, (3, N) rows.
+
+    A frame comes as soon as the sound `PITCH_LATE` frames past its end has arrived.
+    """
+
+    def __init__(self) -> None:
+        self._sound = np.zeros((SPAN - HOP) // 2, np.float32)
+
+    def push(self, samples: Float32) -> Float32:
+        """Return the rows of every frame that is complete now."""
+        self._sound = np.concatenate([self._sound, np.asarray(samples, np.float32)])
+        count = max(0, (len(self._sound) - SPAN) // HOP + 1)
+        parts = [np.zeros((3, 0), np.float32)]
+        for start in range(0, count, 256):  # bounds the memory of a long block
+            stop = min(start + 256, count)
+            part = self._sound[start * HOP : (stop - 1) * HOP + SPAN]
+            parts.append(_frames(np.lib.stride_tricks.sliding_window_view(part, SPAN)[::HOP]))
+        self._sound = self._sound[count * HOP :]
+        return np.concatenate(parts, axis=1)
+
+
 class ProsodyStream:
     """Prosody of sound at 16 kHz that arrives in blocks; rows come `LOOK_AHEAD` frames late."""
 
     def __init__(self) -> None:
-        self._sound = np.zeros((SPAN - HOP) // 2, np.float32)
+        self._pitch = PitchStream()
         self._samples = 0
         self._rows = np.zeros((3, 0), np.float32)  # pitch, voicing, energy
         self._first = 0  # frame at which the rows begin
@@ -67,15 +91,7 @@ class ProsodyStream:
     def push(self, samples: Float32) -> Prosody:
         """Return the prosody of every frame that is complete now."""
         self._samples += len(samples)
-        self._sound = np.concatenate([self._sound, np.asarray(samples, np.float32)])
-        count = max(0, (len(self._sound) - SPAN) // HOP + 1)
-        parts = [self._rows]
-        for start in range(0, count, 256):  # bounds the memory of a long block
-            stop = min(start + 256, count)
-            part = self._sound[start * HOP : (stop - 1) * HOP + SPAN]
-            parts.append(_frames(np.lib.stride_tricks.sliding_window_view(part, SPAN)[::HOP]))
-        self._sound = self._sound[count * HOP :]
-        self._rows = np.concatenate(parts, axis=1)
+        self._rows = np.concatenate([self._rows, self._pitch.push(samples)], axis=1)
         return self._take(self._first + self._rows.shape[1] - LOOK_AHEAD)
 
     def finish(self) -> Prosody:

@@ -16,7 +16,7 @@ from talkgen.motion.blink import BlinkProcess, lid_weights
 from talkgen.motion.breath import LIFT, PART, TILT, BreathProcess, breath_gap, speech_onsets
 from talkgen.motion.emotion import GAP_SLOPES, apply_emotion, strengths_at, with_gap_of
 from talkgen.motion.gaze import GazeProcess, look_weights
-from talkgen.motion.head_motion import LEAD, HeadProcess, find_accents, find_pitch_accents
+from talkgen.motion.head_motion import LEAD, HeadProcess, accents_of
 from talkgen.motion.manifold import regulated
 from talkgen.motion.manner import PLAIN, manner_of, style_of
 from talkgen.motion.scales import Scales
@@ -47,7 +47,7 @@ class Heard:
     speech : (W,) bool, somebody speaks
     loud_db : (W,) level
     turn : (W, 3) radians, head rotation heard in the voice
-    pitch : (W,) Hz, 0 where unvoiced, where somebody knows it: its tops are accents too
+    pitch : (W,) Hz, 0 where unvoiced, where somebody knows it: accents on its tops move more
     felt : (F, 52) of the block alone: what the flow drew of the emotion (`apply_emotion`)
     """
 
@@ -101,9 +101,8 @@ class Behaviour:
             )  # fmt: skip
             manners = [manner_of(row) for row in strengths_at(self._emotion, times)]
         turns, shifts = np.zeros((frames, 3), np.float32), np.zeros((frames, 3), np.float32)
-        accents = find_accents(heard.loud_db - max(float(np.quantile(heard.loud_db, 0.9)), -60.0))
-        if heard.pitch is not None:
-            accents |= find_pitch_accents(heard.pitch)
+        level = max(float(np.quantile(heard.loud_db, 0.9)), -60.0)
+        accents = accents_of(heard.loud_db - level, heard.pitch)
         onsets = speech_onsets(heard.speech)
         room = breath_gap(onsets)[part] * self._scales.lower - weights @ _SLOPES
         weights[:, _JAW] += np.clip(room, 0, PART) * (1 - heard.closing[part]) / _SLOPES[_JAW]
@@ -111,14 +110,14 @@ class Behaviour:
         for t, manner in enumerate(manners):
             at = begin + t
             speaking = bool(heard.speech[at])
-            accent = at + LEAD < len(accents) and bool(accents[at + LEAD])
+            accent = int(accents[at + LEAD]) if at + LEAD < len(accents) else 0
             turn, shift, brow = self._head.step(speaking, accent, heard.turn[at], manner)
             full = self._breath.step(speaking, bool(onsets[at]))
             turn[0] -= TILT * full
             shift[1] -= LIFT * full
             turns[t], shifts[t] = turn * scale, shift * scale
             look = self._gaze.step(turns[t], speaking=speaking, manner=manner)
-            lids = self._blink.step(speaking, manner.blink, accent)
+            lids = self._blink.step(speaking, manner.blink, accent > 0)
             row = weights[t]
             row += brow * self._scales.upper * BROW_RAISE
             row[_WIDE] *= 1.0 - lids  # a blink is a whole one from wide eyes too

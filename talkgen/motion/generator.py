@@ -228,6 +228,7 @@ class LiveMotion:
             speech=with_hangover(loud).reshape(-1, PER_FRAME).any(1),
             loud_db=window.level[part].reshape(-1, PER_FRAME).max(1),
             turn=turn,
+            pitch=frame_pitch(window.pitch[part]),
             felt=felt,
         )
         return self._behaviour.block(heard, window.start - first, stop - window.start)
@@ -288,6 +289,14 @@ class _Voice:
 
 def _one(values: Float32) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values))[None]
+
+
+def frame_pitch(pitch: Float32) -> Float32:
+    """(4 T,) pitch in Hz, 0 where unvoiced, to (T,): a median where two of four are voiced."""
+    rows = np.sort(pitch.reshape(-1, PER_FRAME), axis=1)
+    voiced = (rows > 0).sum(1)
+    middle = (rows[np.arange(len(rows)), PER_FRAME - 1 - voiced // 2]).astype(np.float32)
+    return np.where(voiced >= 2, middle, np.float32(0.0))
 
 
 def with_hangover(loud: NDArray[np.bool_]) -> NDArray[np.bool_]:

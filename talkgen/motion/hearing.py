@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from talkgen.audio.activity import Activity
 from talkgen.audio.features import LOUD_BAND, NUM_MELS, MelLeveler, MelStream, Resampler
+from talkgen.audio.prosody import PITCH_LATE, SPAN, PitchStream
 from talkgen.audio.vad import NEAR_PEAK_DB
 from talkgen.types import ENGINE_RATE
 
@@ -43,6 +44,7 @@ class Window:
 
     first : motion frame at which the arrays begin
     features (4 W, 80), loud (4 W,) whether speech is heard, level (4 W,) dB
+    pitch : (4 W,) Hz, 0 where unvoiced and in the last PITCH_LATE frames, where it is not known yet
     settled : features from here on (index into `features`) may still change with the level
     """
 
@@ -52,6 +54,7 @@ class Window:
     features: Float32
     loud: NDArray[np.bool_]
     level: Float32
+    pitch: Float32
     settled: int
 
 
@@ -65,19 +68,30 @@ class SoundWindows:
         self._features = np.zeros((0, NUM_MELS), np.float32)
         self._loud = np.zeros(0, bool)
         self._level = np.zeros(0, np.float32)
+        self._melody = PitchStream()
+        self._coming = np.zeros(0, np.float32)  # pitch that no window has asked for yet
+        self._pitch = np.zeros(0, np.float32)
         self._first = 0  # motion frame at which the arrays begin
         self._heard = 0  # feature frames taken from the queue, of all
         self._number = 0  # of the next block
 
     def push(self, chunk: Float32) -> Iterator[Window]:
         """The windows that `chunk` (N,) completes."""
-        yield from self._take(self._mels.push(self._resampler.push(chunk)))
+        yield from self._push(self._resampler.push(chunk))
 
     def finish(self) -> Iterator[Window]:
         """The windows that the rest of the sound and a tail of silence complete."""
-        yield from self._take(self._mels.push(self._resampler.finish()))
-        yield from self._take(self._mels.push(np.zeros(int(TAIL_S * ENGINE_RATE), np.float32)))
+        yield from self._push(self._resampler.finish())
+        yield from self._push(np.zeros(int(TAIL_S * ENGINE_RATE), np.float32))
+        self._sing(np.zeros(SPAN, np.float32))
         yield from self._take(self._mels.finish())
+
+    def _push(self, sound: Float32) -> Iterator[Window]:
+        self._sing(sound)
+        yield from self._take(self._mels.push(sound))
+
+    def _sing(self, sound: Float32) -> None:
+        self._coming = np.concatenate([self._coming, self._melody.push(sound)[0]])
 
     def _take(self, power: Float32) -> Iterator[Window]:
         self._queue = np.concatenate([self._queue, power])
@@ -99,13 +113,19 @@ class SoundWindows:
         self._loud = np.concatenate([self._loud, loud])
         self._level = np.concatenate([self._level, (10 * np.log10(mean + 1e-10)).astype("f4")])
         self._heard += len(power)
+        fresh = self._heard - PITCH_LATE - self._first * PER_FRAME - len(self._pitch)
+        self._pitch = np.concatenate([self._pitch, self._coming[:fresh]])
+        self._coming = self._coming[fresh:]
 
     def _window(self, start: int, stop: int) -> Window:
         drop = (max(0, start - KEEP) - self._first) * PER_FRAME
         if drop > 0:
             self._features, self._loud = self._features[drop:], self._loud[drop:]
-            self._level, self._first = self._level[drop:], max(0, start - KEEP)
+            self._level, self._pitch = self._level[drop:], self._pitch[drop:]
+            self._first = max(0, start - KEEP)
         features = np.concatenate([self._features, self._leveler.peek()])
+        pitch = np.pad(self._pitch, (0, len(self._loud) - len(self._pitch)))
         return Window(
-            start, stop, self._first, features, self._loud, self._level, len(self._features)
-        )
+            start, stop, self._first, features, self._loud, self._level, pitch,
+            len(self._features),
+        )  # fmt: skip

@@ -4,7 +4,9 @@ import itertools
 
 import numpy as np
 
+from talkgen.audio.prosody import PITCH_LATE
 from talkgen.motion import hearing
+from talkgen.motion.generator import frame_pitch
 from talkgen.motion.hearing import AHEAD, BLOCK, FIRST_AHEAD, PER_FRAME, SoundWindows, block_at
 
 
@@ -36,6 +38,8 @@ def test_windows_do_not_depend_on_chunks(voice_like):
         assert (a.start, a.stop, a.first, a.settled) == (b.start, b.stop, b.first, b.settled)
         assert np.array_equal(a.features, b.features)
         assert np.array_equal(a.loud, b.loud)
+        assert np.array_equal(a.pitch, b.pitch)
+        assert len(a.pitch) == len(a.loud)
         assert len(a.features) == (a.stop - a.first + (AHEAD if a.start else FIRST_AHEAD)) * 4
 
 
@@ -46,3 +50,18 @@ def test_memory_is_bounded(voice_like):
         for window in windows.push(sound):
             longest = max(longest, len(window.features))
     assert longest <= (hearing.KEEP + BLOCK + AHEAD) * PER_FRAME
+
+
+def test_windows_hear_the_pitch():
+    """A tone of 150 Hz, known but for the last frames of a window."""
+    t = np.arange(2 * 16000) / 16000
+    sound = sum(np.sin(2 * np.pi * 150 * k * t) / k for k in (1, 2, 3)).astype(np.float32) * 0.2
+    windows = SoundWindows(16000)
+    for window in windows.push(sound):
+        assert np.abs(window.pitch[4 : -PITCH_LATE] - 150).max() < 2
+        assert (window.pitch[-PITCH_LATE:] == 0).all()
+    *_, last = windows.finish()
+    assert (last.pitch[-40:] == 0).all()
+    assert frame_pitch(np.array([0, 0, 150, 160, 0, 0, 0, 150, 100, 110, 120, 130.0])).tolist() == [
+        150, 0, 110
+    ]  # fmt: skip

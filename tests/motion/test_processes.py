@@ -6,7 +6,18 @@ import pytest
 from talkgen.motion.blink import BlinkProcess
 from talkgen.motion.facs import FELT
 from talkgen.motion.gaze import GazeProcess, look_weights
-from talkgen.motion.head_motion import DEGREE, HeadProcess, find_accents, find_pitch_accents
+from talkgen.motion.head_motion import (
+    BROW_CHANCE,
+    DEGREE,
+    FLAT,
+    HIGH,
+    NONE,
+    PLAIN_ACCENT,
+    HeadProcess,
+    accents_of,
+    find_accents,
+    find_pitch_tops,
+)
 from talkgen.motion.manner import PLAIN, Manner, manner_of, style_of
 from talkgen.types import MOTION_CHANNELS
 
@@ -134,10 +145,35 @@ def test_a_nod_lifts_the_head_first():
         raise AssertionError("no nod in twenty")
 
 
-def test_pitch_accents_are_tops_of_the_melody():
+def test_pitch_tops_are_those_of_the_melody():
     pitch = np.full(80, 120.0, np.float32)
     pitch[30:37] = [130, 150, 170, 180, 165, 140, 125]  # seven semitones up
     pitch[60] = 130.0  # one and a half
     pitch[45:52] = 0.0  # unvoiced
-    assert np.flatnonzero(find_pitch_accents(pitch)).tolist() == [33]
-    assert not find_pitch_accents(np.zeros(50, np.float32)).any()
+    assert np.flatnonzero(find_pitch_tops(pitch)).tolist() == [33]
+    assert not find_pitch_tops(np.zeros(50, np.float32)).any()
+
+
+def test_accents_know_the_pitch():
+    loud, pitch = np.full(120, -30.0, np.float32), np.full(120, 120.0, np.float32)
+    for top in (20, 60, 100):
+        loud[top - 1 : top + 2] = [-4.0, -1.0, -5.0]
+    pitch[57:62] = [130, 150, 170, 160, 130]  # a frame before the second loud peak
+    pitch[80] = 180.0  # far from any
+    kinds = accents_of(loud, pitch)
+    assert kinds[[20, 60, 100]].tolist() == [FLAT, HIGH, FLAT]
+    assert (np.delete(kinds, [20, 60, 100]) == NONE).all()
+    assert accents_of(loud)[[20, 60, 100]].tolist() == [PLAIN_ACCENT] * 3
+
+
+def test_brows_rise_on_high_accents():
+    raised = {}
+    for kind in (PLAIN_ACCENT, FLAT, HIGH):
+        process, count = HeadProcess(np.random.default_rng(0)), 0
+        for _ in range(600):
+            process._brows[:] = 0
+            process._accent(PLAIN, kind)
+            count += process._brows.any()
+        raised[kind] = count / 600
+    assert raised[FLAT] < 0.6 * raised[PLAIN_ACCENT] < 0.4 * raised[HIGH]
+    assert abs(raised[PLAIN_ACCENT] - BROW_CHANCE) < 0.05
