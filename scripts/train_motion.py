@@ -141,6 +141,10 @@ def main() -> None:  # noqa: PLR0915
         "--speech", type=Path, default=shared / "data" / "speech",
         help="speech nobody filmed, that the teachers say the motion of; not there: without it",
     )  # fmt: skip
+    parser.add_argument(
+        "--share-encoder", action="store_true",
+        help="the encoder goes to OUT/phonetic, a checkpoint of its own, as it is shipped",
+    )  # fmt: skip
     parser.add_argument("--no-flow", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
@@ -235,6 +239,8 @@ def main() -> None:  # noqa: PLR0915
         assert whole.flow is not None
         whole.flow.load_state_dict(flow.state_dict())
         model = whole.eval()
+    if args.share_encoder:
+        model.share_encoder(args.out / "phonetic", half=True)
     report_actor(model, takes, args.out / f"facegood{suffix}.json")
     model.save_pretrained(args.out / f"checkpoint{suffix}", half=True)
     say(f"wrote {args.out / f'checkpoint{suffix}'}")

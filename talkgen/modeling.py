@@ -85,7 +85,7 @@ class ModelMixin:
 
         path = Path(folder)
         save_config(path, self.config, type(self).__name__)
-        state: dict[str, Any] = self.state_dict()  # type: ignore[attr-defined]
+        state = self.stored_state()
         tensors = {
             name: (t.half() if half and t.dtype == torch.float32 else t).contiguous().clone()
             for name, t in state.items()
@@ -93,6 +93,14 @@ class ModelMixin:
         partial = path / (hub.WEIGHTS_NAME + ".part")
         save_file(tensors, partial, metadata={"format": "pt"})
         os.replace(partial, path / hub.WEIGHTS_NAME)
+
+    def stored_state(self) -> dict[str, Any]:
+        """Return the tensors that belong into the file: all, unless a part lies elsewhere."""
+        return dict(self.state_dict())  # type: ignore[attr-defined]
+
+    def whole_state(self, stored: dict[str, Any], folder: Path) -> dict[str, Any]:
+        """Return all tensors, given those of the file in `folder`."""
+        return stored
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | os.PathLike[str]) -> Self:
@@ -107,9 +115,10 @@ class ModelMixin:
         model: Any = cls(cls.config_class.from_dict(values))  # type: ignore[call-arg]
         path = folder / hub.WEIGHTS_NAME
         try:
-            state = load_file(path)
+            stored = load_file(path)
         except Exception as error:  # safetensors raises its own bare Exception types
             raise CheckpointError(f"{path} cannot be read ({error}); restore it") from error
+        state = model.whole_state(stored, folder)
         own = model.state_dict()
         wrong = sorted(own.keys() ^ state.keys()) or [
             k for k in own if own[k].shape != state[k].shape

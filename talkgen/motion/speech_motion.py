@@ -15,19 +15,24 @@ generator uses `tracked` and a share of `rule`; the head of another space is rea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from talkgen import hub
 from talkgen.audio.phonetic import PhoneticConfig, PhoneticEncoder
+from talkgen.errors import CheckpointError
 from talkgen.modeling import Config, ModelMixin
 from talkgen.motion.flow import FlowConfig, FlowNet
 from talkgen.motion.layers import BandAttention, FeedForward
 
 FACEGOOD_CHANNELS = 116
+ENCODER = "encoder."  # prefix of the encoder's tensors
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,17 @@ class SpeechMotionConfig(Config):
     """Sizes of the net; frames are motion frames (25 a second) unless said otherwise.
 
     encoder : fields of PhoneticConfig
+    shared_encoder : name of the checkpoint that holds the encoder's weights (beside this one, or
+        shipped); empty: they are in this one
+    encoder_digest : SHA-256 of that checkpoint's weights file: the trunk knows no other
     flow : fields of FlowConfig; empty: the model has no flow
     gap_unit : inter-ocular distances that an output of 1 of the lip gap stands for
     gap_gain, control_gain, rule_share : see talkgen.training.motion_calibrate
     """
 
     encoder: dict[str, Any] = field(default_factory=dict)
+    shared_encoder: str = ""
+    encoder_digest: str = ""
     num_controls: int = 21
     width: int = 128
     num_heads: int = 4
@@ -120,6 +130,38 @@ class SpeechMotion(nn.Module, ModelMixin):
         self.encoder = PhoneticEncoder(PhoneticConfig.from_dict(config.encoder))
         self.members = nn.ModuleList(MotionTrunk(config) for _ in range(config.num_members))
         self.flow = FlowNet(FlowConfig.from_dict(config.flow)) if config.flow else None
+
+    def share_encoder(self, folder: str | os.PathLike[str], *, half: bool = False) -> None:
+        """Save the encoder into `folder`, as a checkpoint of its own whose name this one keeps.
+
+        From then on `save_pretrained` leaves it out.
+        """
+        path = Path(folder)
+        self.encoder.save_pretrained(path, half=half)
+        digest = hub.sha256(path / hub.WEIGHTS_NAME)
+        self.config = replace(self.config, shared_encoder=path.name, encoder_digest=digest)
+
+    def stored_state(self) -> dict[str, Any]:
+        """See ModelMixin; without a shared encoder."""
+        state = super().stored_state()
+        if not self.config.shared_encoder:
+            return state
+        return {name: t for name, t in state.items() if not name.startswith(ENCODER)}
+
+    def whole_state(self, stored: dict[str, Any], folder: Path) -> dict[str, Any]:
+        """See ModelMixin; a shared encoder is read from the folder beside, or the shipped one."""
+        name = self.config.shared_encoder
+        if not name:
+            return stored
+        beside = folder.parent / name
+        place = beside if (beside / hub.CONFIG_NAME).is_file() else hub.resolve(name)
+        if hub.sha256(place / hub.WEIGHTS_NAME) != self.config.encoder_digest:
+            raise CheckpointError(
+                f"{folder} was trained on another {name} than {place}; put the two that belong "
+                "together side by side"
+            )
+        encoder = PhoneticEncoder.from_pretrained(place).state_dict()
+        return stored | {ENCODER + key: tensor for key, tensor in encoder.items()}
 
     @property
     def encoder_back(self) -> int:

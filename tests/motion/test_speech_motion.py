@@ -2,7 +2,10 @@
 
 import pytest
 import torch
+from safetensors import safe_open
 
+from talkgen.audio.phonetic import PhoneticEncoder
+from talkgen.errors import CheckpointError
 from talkgen.motion.flow import FlowConfig
 from talkgen.motion.speech_motion import SpeechMotion, SpeechMotionConfig
 
@@ -39,6 +42,22 @@ def test_save_and_load_give_the_same_motion(model, tmp_path):
     assert torch.equal(model(features)[1].tracked, again(features)[1].tracked)
     assert again.flow is not None
     assert torch.equal(model.flow.velocity.weight, again.flow.velocity.weight)
+
+
+def test_encoder_in_a_checkpoint_of_its_own(model, tmp_path):
+    model.share_encoder(tmp_path / "ears")
+    model.save_pretrained(tmp_path / "mouth")
+    with safe_open(tmp_path / "mouth" / "model.safetensors", "pt") as file:
+        assert not [name for name in file.keys() if name.startswith("encoder.")]  # noqa: SIM118
+    again = SpeechMotion.from_pretrained(tmp_path / "mouth")
+    features = torch.randn(1, 40, 80)
+    assert torch.equal(model(features)[1].tracked, again(features)[1].tracked)
+    encoder = PhoneticEncoder.from_pretrained(tmp_path / "ears")
+    assert torch.equal(encoder(features).hidden, model.encoder(features).hidden)
+    # a trunk knows the encoder it was trained on, and no other
+    PhoneticEncoder(encoder.config).save_pretrained(tmp_path / "ears")
+    with pytest.raises(CheckpointError, match="trained on another ears"):
+        SpeechMotion.from_pretrained(tmp_path / "mouth")
 
 
 def test_every_parameter_gets_a_gradient(model):
