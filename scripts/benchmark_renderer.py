@@ -1,6 +1,7 @@
 """Speed and memory of the mesh renderer alone, measured; needs nothing but the repository.
 
-    python scripts/benchmark_renderer.py                # all sizes, into results/renderer_speed.json
+    python scripts/benchmark_renderer.py                # all sizes, into
+        results/renderer_speed.json
     python scripts/benchmark_renderer.py --profile 4k   # where the time of a frame goes
 
 The pictures are cuts of the example portrait, enlarged: a head crop as square, and 16:9 cuts in
