@@ -14,6 +14,7 @@ and a glance of `LEVEL_LOOKAHEAD` frames ahead. Silence does not move them.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -69,29 +70,71 @@ def average_colour() -> Float32:
     return np.interp(np.arange(NUM_MELS), np.arange(17) * 5, nodes).astype(np.float32)
 
 
+REPLAY_S = 0.5  # of sound that a resampler is fed again to go on where another stopped
+
+
 class Resampler:
-    """Sound of `rate` Hz to 16 kHz, block by block."""
+    """Sound of `rate` Hz to 16 kHz, block by block.
+
+    The memory of soxr cannot be read, but it is short: a new one that is fed the last REPLAY_S of
+    sound again, from a sample that falls on one of the output, goes on as the old one would have
+    (to rounding, 1e-6 of full scale). That sound is kept, so that a stream can be saved.
+    """
 
     def __init__(self, rate: int):
         self._same = rate == ENGINE_RATE
         self._stream: Any = None
+        self._rate = rate
         if not self._same:
-            import soxr
-
-            self._stream = soxr.ResampleStream(rate, ENGINE_RATE, 1, "float32", quality="HQ")
+            self._stream = _soxr_stream(rate)
+        self._recent = np.zeros(0, np.float32)  # what the stream was fed last ...
+        self._start = 0  # ... from this sample of all
+        self._given = 0  # samples that came out
+        self._ready = np.zeros(0, np.float32)  # out of a stream that goes on, not yet given
+        self._passed = 0  # samples to come out of it that were given before
 
     def push(self, block: Float32) -> Float32:
         """(N,) at the given rate to (M,) at 16 kHz; M may lag behind."""
         block = np.ascontiguousarray(block, np.float32)
         if self._same:
             return block
-        return np.asarray(self._stream.resample_chunk(block), np.float32)
+        out = self._fresh(np.asarray(self._stream.resample_chunk(block), np.float32))
+        self._given += len(out)
+        self._recent = np.concatenate([self._recent, block])
+        period = self._rate // math.gcd(self._rate, ENGINE_RATE)
+        drop = max(0, len(self._recent) - int(REPLAY_S * self._rate)) // period * period
+        self._recent, self._start = self._recent[drop:].copy(), self._start + drop
+        return out
 
     def finish(self) -> Float32:
         """The samples still inside."""
         if self._same:
             return np.zeros(0, np.float32)
-        return np.asarray(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
+        rest = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        return self._fresh(np.asarray(rest, np.float32))
+
+    def _fresh(self, out: Float32) -> Float32:
+        """(N,) out of the stream to what was not given before."""
+        out = np.concatenate([self._ready, out])
+        passed = min(self._passed, len(out))
+        self._ready, self._passed = np.zeros(0, np.float32), self._passed - passed
+        return out[passed:]
+
+    def restored(self) -> None:
+        """Go on from the attributes that another resampler had (talkgen.motion.state)."""
+        if self._same:
+            return
+        self._stream = _soxr_stream(self._rate)
+        self._ready = np.zeros(0, np.float32)
+        self._passed = self._given - self._start * ENGINE_RATE // self._rate
+        again = self._stream.resample_chunk(np.ascontiguousarray(self._recent, np.float32))
+        self._ready = self._fresh(np.asarray(again, np.float32))
+
+
+def _soxr_stream(rate: int) -> Any:
+    import soxr
+
+    return soxr.ResampleStream(rate, ENGINE_RATE, 1, "float32", quality="HQ")
 
 
 class MelStream:

@@ -2,7 +2,8 @@
 
 Every object that a stream steps (levellers, detectors, blinks, gaze, head) keeps its memory in
 attributes: numbers, arrays, lists of them, random generators, and other such objects. `capture`
-writes them down under dotted names; `restore` puts them into objects built with the same arguments.
+writes them down under dotted names; `restore` puts them into objects built with the same arguments,
+and calls `restored()` of those that have it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ def restore(thing: Any, state: State, name: str = "") -> None:
         found = _read(state, f"{name}{key}", value)
         if found is not value:
             setattr(thing, key, found)
+    if hasattr(thing, "restored"):  # it has a part that follows from its attributes
+        thing.restored()
 
 
 def _attributes(thing: Any) -> list[tuple[str, Any]]:

@@ -49,6 +49,25 @@ def test_resampler_keeps_length_and_tone():
     assert np.abs(out - expected)[200:-200].max() < 2e-3
 
 
+@pytest.mark.parametrize("rate", [8000, 11025, 12347, 44100, 48000, 96000])
+@pytest.mark.parametrize("at_s", [0.003, 0.4, 2.0])
+def test_a_resampler_goes_on_where_another_stopped(rate, at_s, voice_like):
+    from talkgen.motion.state import capture, restore
+
+    sound, cut = voice_like(3.0, rate), int(at_s * rate)
+    one = Resampler(rate)
+    whole = np.concatenate([one.push(sound), one.finish()])
+    first = Resampler(rate)
+    parts = [first.push(p) for p in np.array_split(sound[:cut], 7)]
+    other = Resampler(rate)
+    restore(other, capture(first))
+    parts += [*(other.push(p) for p in np.array_split(sound[cut:], 5)), other.finish()]
+    joined = np.concatenate(parts)
+    assert len(joined) == len(whole)
+    assert np.abs(joined - whole).max() < 1e-5 * np.abs(whole).max()
+    assert len(first._recent) <= 0.5 * rate + rate  # bounded
+
+
 def test_features_do_not_depend_on_loudness(voice_like):
     sound = voice_like(4.0)
     loud, quiet = (level_features(mel_power(sound * g))[150:] for g in (1.0, 0.05))

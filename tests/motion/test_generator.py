@@ -1,5 +1,6 @@
 """Speech to motion: chunks do not matter, lengths are exact, silence shuts the lips."""
 
+import itertools
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -163,9 +164,21 @@ def test_a_saved_stream_goes_on_elsewhere(tiny, voice_like, cut):
         assert np.array_equal(joined, getattr(whole, name))
 
 
-def test_a_stream_of_another_rate_cannot_be_saved(tiny):
-    with pytest.raises(InputError, match="44100"):
-        tiny.open(44100).state()
+@pytest.mark.parametrize("rate", [8000, 44100, 48000])
+def test_a_saved_stream_of_another_rate_goes_on(tiny, voice_like, rate):
+    """Saved twice, at places that no block or period falls on."""
+    sound = voice_like(4.3, rate)
+    whole = tiny.generate(Audio(sound, rate), seed=5)
+    running, parts = tiny.open(rate, seed=5), []
+    for low, high in itertools.pairwise([0, int(1.237 * rate), int(1.25 * rate), len(sound)]):
+        parts += running.push(sound[low:high])
+        state = {name: np.array(value) for name, value in running.state().items()}
+        running = tiny.open(rate, seed=5).resume(state)
+    parts += running.finish()
+    for name in ("blendshapes", "rotation", "translation"):
+        joined = np.concatenate([getattr(p, name) for p in parts])
+        assert joined.shape == getattr(whole, name).shape
+        assert np.allclose(joined, getattr(whole, name), atol=1e-4)
 
 
 def test_memory_of_a_stream_does_not_grow(tiny, voice_like):
