@@ -88,6 +88,7 @@ def refined(
         **motion.extra,
         "residual": filled(np.stack([one.residual for one in kept]), seen, len(motion)),
         "field": filled(np.stack([one.field for one in kept]), seen, len(motion)),
+        "inside": filled(np.stack([one.inside for one in kept]), seen, len(motion)),
         "field_box": refiner.field_box,
         "key_frame": np.asarray(key.index, np.float32),
     }

@@ -3,7 +3,9 @@
 `residual` (T, 478, 2), inter-ocular distances: what each landmark of the drawn head is still off.
 `field` (T, h, w, 2), inter-ocular distances: how hair, neck and body move besides, on a grid over
 the source picture. `field_box` (4,): the grid's first and last column and row, x0 y0 x1 y1, pixels
-of the tracked frames. `key_frame` (): the frame that served as the source; its extras are 0.
+of the tracked frames. `inside` (T, h, w, 3), levels of 255: what the inside of the mouth is
+lighter, on a grid between its corners. `key_frame` (): the frame that served as the source; its
+extras are 0.
 
 They belong to one clip and say nothing of another person's portrait.
 """
@@ -20,7 +22,7 @@ from talkgen.errors import InputError
 from talkgen.motion.rest import LID_CHANNELS
 from talkgen.types import NUM_LANDMARKS, FloatArray, Motion
 
-NAMES = ("residual", "field", "field_box", "key_frame")
+NAMES = ("residual", "field", "field_box", "inside", "key_frame")
 LONGEST = 1.0
 """Longest extra step in inter-ocular distances; beyond it a file was not made by a tracker."""
 
@@ -40,6 +42,10 @@ def check_extras(extra: Mapping[str, NDArray[Any]], frames: int) -> None:
         raise InputError(f"`key_frame` is {key.tolist()}, a frame from 0 to {frames - 1} is needed")
     if "residual" in extra:
         _shaped("residual", extra["residual"], (frames, NUM_LANDMARKS, 2))
+    if "inside" in extra:
+        shape = np.shape(extra["inside"])
+        if len(shape) != 4 or shape[0] != frames or shape[3] != 3 or min(shape[1:3]) < 2:
+            raise InputError(f"`inside` has shape {shape}, ({frames}, rows, columns, 3) is needed")
     if ("field" in extra) != ("field_box" in extra):
         raise InputError("`field` and `field_box` need each other; one of them is missing")
     if "field" in extra:
@@ -82,7 +88,7 @@ def resampled_extras(motion: Motion, fps: float, frames: int) -> dict[str, Float
     low = np.floor(place).astype(int)
     high = np.minimum(low + 1, len(motion) - 1)
     out: dict[str, FloatArray] = {}
-    for name in ("residual", "field"):
+    for name in ("residual", "field", "inside"):
         if name in motion.extra:
             values = np.asarray(motion.extra[name], np.float32)
             share = (place - low).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))

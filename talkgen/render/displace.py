@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from talkgen.face.fit import FOCAL_SIDES
 from talkgen.render.background import smoothstep
+from talkgen.render.composite import lay_over
 from talkgen.render.lift import MAX_LIFT, MIN_WEIGHT, REACH_CM, SMOOTHING_CM
 from talkgen.render.rings import INNER_LIPS, LOWER_LID, UPPER_LID
 from talkgen.types import FloatArray, Motion
 
+UPPER_COUNT = 10
+"""Place of the second corner of the mouth among the inner lips."""
 LIPS_FREE_CM = (0.6, 1.8)
 """Distances from the inner lips between which the field takes hold: two lips share one place."""
 
@@ -70,16 +73,23 @@ class Displacement:
 
     residual : (478, 2) or None; field : (h, w, 2) or None, both in inter-ocular distances
     box : (4,) pixels of the portrait, the field's corners
+    inside : (h, w, 3) or None, levels of 255, what the inside of the mouth is lighter
     points, nodes : where the frame last drawn had the mesh (V, 3) and the relief (G, 3), pixels
     """
 
     def __init__(
-        self, ready: Any, residual: FloatArray | None, field: FloatArray | None, box: FloatArray
+        self,
+        ready: Any,
+        residual: FloatArray | None,
+        field: FloatArray | None,
+        box: FloatArray,
+        inside: FloatArray | None = None,
     ) -> None:
         self.ready = ready
         self.residual = residual
         self.field = None if field is None else np.ascontiguousarray(field, np.float32)
         self.box = box
+        self.inside = inside
         self.points = self.nodes = np.zeros((0, 3), np.float32)
 
     def on_mesh(
@@ -108,6 +118,17 @@ class Displacement:
             self.nodes[:, :2] += self._at(self.ready.relief.nodes) * self._pixels(scale)
         return self.nodes
 
+    def on_mouth(
+        self, frame: NDArray[np.uint8], covered: NDArray[np.float32], ring: NDArray[np.float32]
+    ) -> None:
+        """Lighten or darken what the lips do not cover (h, w), in place; ring : inner lips."""
+        if self.inside is None or covered.min() >= 1.0:
+            return
+        at = mouth_places(ring, frame.shape[:2], self.inside.shape[:2])
+        values = np.ascontiguousarray(self.inside, np.float32)
+        step = cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        lay_over(frame, frame + step, 1.0 - covered)
+
     def _pixels(self, scale: float) -> np.float32:
         """Return the present inter-ocular distance in pixels."""
         return np.float32(self.ready.interocular * scale / float(self.ready.fit.scale))
@@ -120,6 +141,26 @@ class Displacement:
         at = ((places - self.box[:2]) / step).astype(np.float32)[:, None]
         found = cv2.remap(self.field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         return np.asarray(found, np.float32).reshape(-1, 2)
+
+
+def mouth_places(
+    ring: NDArray[np.float32], size: tuple[int, ...], cells: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Return (h, w, 2) column and row in a grid over the mouth of each pixel of a box.
+
+    ring : (20, 2) inner lips in pixels of the box; the grid spans them between the corners
+    """
+    origin = ring[0]
+    along = ring[UPPER_COUNT] - origin
+    along = along / max(float(np.hypot(*along)), 1e-6)
+    turned = (ring - origin) @ np.array([[along[0], -along[1]], [along[1], along[0]]])
+    low, high = turned.min(axis=0), turned.max(axis=0)
+    share = (np.array(cells[1::-1]) - 1) / np.maximum(high - low, 1.0)
+    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    x, y = x - origin[0], y - origin[1]
+    column = (x * along[0] + y * along[1] - low[0]) * share[0]
+    row = (y * along[0] - x * along[1] - low[1]) * share[1]
+    return np.stack([column, row], axis=-1).astype(np.float32)
 
 
 def spread_of(ready: Any) -> Spread:
@@ -137,6 +178,7 @@ class ClipExtras:
         self.ready = ready
         self.residual = motion.extra.get("residual")
         self.field = motion.extra.get("field")
+        self.inside = motion.extra.get("inside")
         self.own = own
         self.box = np.zeros(4, np.float32)
         if self.field is not None:
@@ -147,9 +189,9 @@ class ClipExtras:
         parts = [
             None if values is None
             else np.asarray(values[frame], np.float32) - np.asarray(values[self.own], np.float32)
-            for values in (self.residual, self.field)
+            for values in (self.residual, self.field, self.inside)
         ]  # fmt: skip
-        return Displacement(self.ready, parts[0], parts[1], self.box)
+        return Displacement(self.ready, parts[0], parts[1], self.box, parts[2])
 
 
 def clip_extras(ready: Any, motion: Motion) -> ClipExtras | None:

@@ -162,8 +162,9 @@ class PreparedPortrait:
         sample_moved(self.image, places, span, region, self.threads)
         self._draw_eyes(region, skin, local, weights)
         self._draw_mouth(
-            region, skin, local, vertices, turn, scale, shift - origin[:2], weights, changed
-        )
+            region, skin, local, vertices, turn, scale, shift - origin[:2], weights, changed,
+            extra,
+        )  # fmt: skip
         return out
 
     def _behind(
@@ -249,6 +250,7 @@ class PreparedPortrait:
         shift: NDArray[np.float32],
         weights: NDArray[np.float32],
         changed: float,
+        extra: Displacement | None,
     ) -> None:
         ring = self.head.landmarks(points)[list(INNER_LIPS), :2]
         pad = 0.05 * self.interocular
@@ -260,15 +262,18 @@ class PreparedPortrait:
             self._jaw(vertices), self.mouth_shift, float(weights[channel("tongueOut")])
         )
         drawn = project(inside, turn, scale, shift - np.array([x0, y0], np.float32))
+        covered = self._covered(points, box)
         draw_mouth(
             region[y0:y1, x0:x1],
             self.interior,
-            self._covered(points, box),
+            covered,
             skin.triangle[y0:y1, x0:x1] < 0,
             drawn,
             self.interocular,
             changed,
         )
+        if extra is not None:
+            extra.on_mouth(region[y0:y1, x0:x1], covered, ring - np.array([x0, y0], np.float32))
 
     def _lip_change(self, vertices: NDArray[np.float32]) -> float:
         """Return how far the lips are from the photograph's, from 0 to 1."""

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from talkgen.face.fit import HeadFit, fit_face, from_camera, to_camera
 from talkgen.face.points import LIPS_INNER
 from talkgen.motion.retarget import Pose
-from talkgen.render.displace import Displacement
+from talkgen.render.displace import Displacement, mouth_places
 from talkgen.render.lift import MAX_LIFT
 from talkgen.render.mesh import MeshRenderer, sealing
-from talkgen.render.rings import LOWER_LID, SIDES, UPPER_LID
+from talkgen.render.rings import INNER_LIPS, LOWER_LID, SIDES, UPPER_LID
 from talkgen.types import FloatArray, Identity, ImageArray, Motion, Portrait
 
 SIDE = 320
@@ -41,6 +41,10 @@ FIELD_REACH = 3.2
 """How far the field reaches from the middle of the face, inter-ocular distances."""
 FIELD_NOISE = 0.004
 """Steps of the field about this small are flow's noise and shrink, inter-ocular distances."""
+INSIDE_CELLS = (4, 7)
+"""Rows and columns of the colours inside the mouth."""
+INSIDE_PRIOR = 0.02
+"""Pull of those colours to none, in shares of a cell's pixels of a mouth as wide as high."""
 READ_SHARE = 0.5
 """Share of the network's word at inner lips and lids, where flow meets what was not there before:
 teeth, tongue, shut lids."""
@@ -54,11 +58,12 @@ Reader = Callable[[ImageArray, FloatArray], FloatArray | None]
 @dataclass(frozen=True, eq=False)
 class Refined:
     """One frame: fit in pixels of the clip; residual (478, 2) and field (h, w, 2), inter-ocular
-    distances; error before and after, mean absolute grey levels of the face."""
+    distances; inside (4, 7, 3), levels of 255; error before and after, grey levels of the face."""
 
     fit: HeadFit
     residual: FloatArray
     field: FloatArray
+    inside: FloatArray
     error: tuple[float, float]
 
 
@@ -110,8 +115,9 @@ class ClipRefiner:
         """Return the refined frame; where that fits the picture worse, the first fit."""
         first = self._first(index)
         none = np.zeros((478, 2), np.float32), np.zeros((self.cells, self.cells, 2), np.float32)
+        dark = np.zeros((*INSIDE_CELLS, 3), np.float32)
         if index == self.key:
-            return Refined(first, *none, (0.0, 0.0))
+            return Refined(first, *none, dark, (0.0, 0.0))
         landmarks = np.asarray(self.motion.extra["landmarks"][index], np.float32)
         view = _View(landmarks, image, self.factor)
         fit, (residual, field) = first, none
@@ -124,10 +130,11 @@ class ClipRefiner:
         for _ in range(FIELD_ROUNDS):
             drawn, pose = self._draw(fit, residual, field)
             field = field + self._field(view, drawn, pose)
-        after = view.error(self._draw(fit, residual, field)[0])
+        drawn, _ = self._draw(fit, residual, field)
+        after = view.error(drawn)
         if not after < before:
-            return Refined(first, *none, (before, before))
-        return Refined(fit, residual, field, (before, after))
+            return Refined(first, *none, dark, (before, before))
+        return Refined(fit, residual, field, self._inside(drawn, image), (before, after))
 
     def _first(self, index: int) -> HeadFit:
         scale, shift = from_camera(self.motion.translation[index], self.interocular, self.size)
@@ -194,6 +201,35 @@ class ClipRefiner:
                 np.add.at(total, (y[ok], x[ok]), rows)
         total = cv2.GaussianBlur(total, (0, 0), 0.7, borderType=cv2.BORDER_CONSTANT)
         return np.asarray(total[..., :2] / (total[..., 2:] + 0.1), np.float32)
+
+    def _inside(self, drawn: ImageArray, image: ImageArray) -> FloatArray:
+        """Return (4, 7, 3) what the inside of the real mouth is lighter than the drawn one."""
+        ring = self.head.landmarks(self.extra.points)[list(INNER_LIPS), :2]
+        low = np.maximum(np.floor(ring.min(axis=0)).astype(int) - 2, 0)
+        high = np.ceil(ring.max(axis=0)).astype(int) + 3
+        shown = drawn[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+        height, width = shown.shape[:2]
+        if min(height, width) < 3:
+            return np.zeros((*INSIDE_CELLS, 3), np.float32)
+        ring = ring - low
+        mask = np.zeros((height, width), np.uint8)
+        cv2.fillPoly(mask, [np.rint(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        matrix = np.array([[1, 0, low[0]], [0, 1, low[1]]]) / self.factor
+        real = cv2.warpAffine(
+            image, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        ).astype(np.float32)  # fmt: skip
+        rows = mask.ravel() > 128
+        at = mouth_places(ring.astype(np.float32), (height, width), INSIDE_CELLS)
+        at = np.clip(at.reshape(-1, 2)[rows], 0, np.array(INSIDE_CELLS[::-1]) - 1)
+        x, y = (np.abs(np.arange(n) - at[:, i, None]) for i, n in enumerate(INSIDE_CELLS[::-1]))
+        share = np.maximum(1 - y, 0)[:, :, None] * np.maximum(1 - x, 0)[:, None]
+        share = share.reshape(len(at), -1)
+        off = (real - shown).reshape(-1, 3)[rows]
+        wide = float(np.linalg.norm(ring[0] - ring[10]))
+        pull = INSIDE_PRIOR * wide**2 / np.prod(INSIDE_CELLS) * np.eye(share.shape[1])
+        found = np.linalg.solve(share.T @ share + pull, share.T @ off)
+        return found.reshape(*INSIDE_CELLS, 3).astype(np.float32)
 
     def _marks(self, fit: HeadFit) -> FloatArray:
         """Return the landmarks (478, 2) of a fit, pixels of the clip."""

@@ -14,8 +14,9 @@ from talkgen.errors import InputError
 from talkgen.face.fit import from_camera
 from talkgen.motion.export import read_motion, write_motion
 from talkgen.motion.extras import check_extras, clearness, resampled_extras
-from talkgen.render.displace import clip_extras
+from talkgen.render.displace import Displacement, clip_extras
 from talkgen.render.lift import lifted_residual
+from talkgen.render.rings import INNER_LIPS
 from talkgen.types import MOTION_CHANNELS, Motion
 
 PORTRAIT = Path(__file__).resolve().parents[2] / "examples" / "portrait.jpg"
@@ -111,7 +112,7 @@ def test_refined_track_draws_the_clip_better(renderer, clip, tracks, tmp_path) -
     key = int(better.extra["key_frame"])
     write_motion(better, tmp_path / "m.npz")
     again = read_motion(tmp_path / "m.npz")
-    for name in ("residual", "field", "field_box", "key_frame"):
+    for name in ("residual", "field", "field_box", "inside", "key_frame"):
         np.testing.assert_array_equal(again.extra[name], better.extra[name])
     assert not np.any(better.extra["residual"][key])
     bare = replace(better, extra={k: plain.extra[k] for k in plain.extra})
@@ -139,6 +140,22 @@ def test_another_portrait_ignores_them(renderer, portrait, tracks) -> None:
     moved = replace(tracks[1], translation=tracks[1].translation + np.float32([1.0, 0, 0]))
     extra = {**moved.extra, "landmarks": moved.extra["landmarks"] + np.float32(80)}
     assert clip_extras(ready, replace(moved, extra=extra)) is None
+
+
+def test_inside_of_the_mouth_alone_is_lightened(renderer, portrait) -> None:
+    ready = renderer.renderer.prepare(portrait)
+    weights = ready.fit.weights.copy()
+    weights[MOTION_CHANNELS.index("jawOpen")] = 0.5
+    bare = ready.frame(weights).astype(int)
+    light = np.full((4, 7, 3), 40.0, np.float32)
+    made = ready.frame(weights, extra=Displacement(ready, None, None, np.zeros(4), light))
+    step = made.astype(int) - bare
+    assert step.max() == 40
+    assert step.min() == 0
+    y, x = np.nonzero(step.sum(axis=2))
+    marks = ready.head.landmarks(ready.fit.project(ready.vertices(weights)))[list(INNER_LIPS)]
+    assert marks[:, 0].min() - 3 < x.min() < x.max() < marks[:, 0].max() + 3
+    assert marks[:, 1].min() - 3 < y.min() < y.max() < marks[:, 1].max() + 3
 
 
 def test_spread_is_the_lift(renderer, portrait) -> None:
@@ -173,6 +190,7 @@ def test_other_rates_keep_them(renderer, clip, tracks) -> None:
         ("key_frame", np.array(9.0), "`key_frame` is 9"),
         ("field_box", None, "one of them is missing"),
         ("residual", np.full((2, 478, 2), np.nan), "NaN"),
+        ("inside", np.zeros((2, 4, 3)), "`inside` has shape"),
     ],
 )
 def test_bad_extras_are_one_line(tmp_path, name, value, said) -> None:
