@@ -1,6 +1,6 @@
 """Emotions: are the lips right under them, and can they be read off the picture? emotion.json.
 
-    python scripts/evaluate_emotion.py --data ../shared/data --cache ../cache
+    python scripts/evaluate_emotion.py --data ../shared/data --cache ../cache [--motion motion]
 
 Lips: NUM_SOUNDS sounds of `train` (addresses and GRID), each with and without each emotion.
 Reading: a logistic regression on the shipped analyzer's 52 scores, fitted on `data/expressions`
@@ -40,10 +40,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--cache", type=Path, default=Path("../cache"))
+    parser.add_argument("--motion", default="motion", help="a checkpoint: name or folder")
     parser.add_argument("--out", type=Path, default=Path("results/emotion.json"))
     args = parser.parse_args()
 
-    generator = MotionGenerator.from_pretrained("motion")
+    generator = MotionGenerator.from_pretrained(args.motion)
     head = HeadModel.from_pretrained("head")
     slopes = lip_gaps(head, head.neutral(None))[1][0]
     sounds = some_sounds(args.cache)
