@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,8 +11,11 @@ from typing import Any
 import numpy as np
 
 from talkgen.errors import InputError, NoFaceError
+from talkgen.face.head import HeadModel
+from talkgen.face.placed import face_from_points
 from talkgen.face.quality import assess
 from talkgen.io.image import as_image
+from talkgen.io.points import as_points, read_points
 from talkgen.protocols import FaceAnalyzer
 from talkgen.types import Face, ImageArray, Portrait
 
@@ -26,10 +30,19 @@ MIN_FACE_PX = 48
 log = logging.getLogger("talkgen")
 
 
-def load_portrait(analyzer: FaceAnalyzer, picture: Any, *, face: int | None = None) -> Portrait:
+def load_portrait(
+    analyzer: FaceAnalyzer,
+    picture: Any,
+    *,
+    face: int | None = None,
+    landmarks: Any = None,
+    head: HeadModel | None = None,
+) -> Portrait:
     """Return the portrait of a picture (a path, a Pillow image, an array or a `Portrait`).
 
     face : which face, counted from 1, largest first; None takes the largest
+    landmarks : 5, 68 or 478 points of the face instead of those that `analyzer` would find: an
+        array, a mapping of five names, or a file (`talkgen.io.points`); `head` bends to them
     Raises NoFaceError when there is none, when it is smaller than 48 px, or when too little is left
     of it to animate; what makes a face doubtful is said in one warning.
     """
@@ -37,12 +50,19 @@ def load_portrait(analyzer: FaceAnalyzer, picture: Any, *, face: int | None = No
         check_size(picture.face)
         return picture
     image = as_image(picture)
+    if landmarks is not None:
+        path = isinstance(landmarks, (str, os.PathLike))
+        points = read_points(landmarks, face) if path else as_points(landmarks)
+        model = head or HeadModel.from_pretrained()
+        placed = face_from_points(points, (image.shape[1], image.shape[0]), model)
+        check_size(placed)
+        return Portrait(image, placed)
     faces = analyzer.analyze(image)
     height, width = image.shape[:2]
     if not faces:
         raise NoFaceError(
             f"no face found in the picture ({width} x {height} pixels); "
-            "give one in which a face is seen from the front or half from the side"
+            "give one in which a face is seen from the front or half from the side, or `landmarks`"
         )
     chosen = choose_face(faces, face)
     check_quality(image, chosen)

@@ -49,12 +49,14 @@ class RenderPipeline:
         size: int | None = None,
         fps: float | None = None,
         face: int | None = None,
+        landmarks: Any = None,
     ) -> TalkOutput:
         """Return the video, not yet drawn.
 
         motion : a `Motion`, or the path of a .npz or .csv file
         speech : sound to go with it, or None
         fps : frames a second; None keeps the motion's own
+        landmarks : points of a face that nothing finds, as for `TalkPipeline`
 
         Where the portrait is a frame of the clip that the motion was tracked in, its head takes
         the clip's own shape, so that the clip comes back as it was.
@@ -62,7 +64,9 @@ class RenderPipeline:
         check_inputs(size=size, fps=fps)
         whole = motion if isinstance(motion, Motion) else read_motion(motion)
         sound = None if speech is None else as_speech(speech)
-        picture = load_portrait(self.analyzer, portrait, face=face)
+        picture = load_portrait(
+            self.analyzer, portrait, face=face, landmarks=landmarks, head=self.renderer.head
+        )
         ready = prepared(self.renderer, picture, size)
         match = None
         if whole.space == "camera" and picture.identity is None:

@@ -126,6 +126,7 @@ class TalkPipeline:
         blink_scale: float = 1.0,
         face: int | None = None,
         crop: bool = False,
+        landmarks: Any = None,
     ) -> TalkOutput:
         """Return the talking video, not yet drawn.
 
@@ -140,6 +141,8 @@ class TalkPipeline:
             expression_scale : of mouth and brows together
         face : which face, counted from 1, largest first; None takes the largest
         crop : only a square about the head instead of the whole picture
+        landmarks : points of a face that nothing finds (an animal, a statue): 5, 68 or 478 pixels,
+            as an array, a mapping of five names or a file (`talkgen.io.points.read_points`)
         """
         knobs = check_inputs(
             size=size, fps=fps, seed=seed, pose_scale=pose_scale, mouth_scale=mouth_scale,
@@ -148,7 +151,9 @@ class TalkPipeline:
         wanted = asked(emotion)
         sound = as_speech(speech)
         feeling = felt(wanted, sound)
-        shown = load_portrait(self.analyzer, portrait, face=face)
+        shown = load_portrait(
+            self.analyzer, portrait, face=face, landmarks=landmarks, head=self.renderer.head
+        )
         ready = prepared(self.renderer, cropped(shown) if crop else shown, size)
 
         def chunks() -> Iterator[Motion]:

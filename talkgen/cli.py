@@ -80,6 +80,15 @@ FaceNumber = Annotated[
         "--face", metavar="N", help="Which face, from 1, largest first; else the largest."
     ),
 ]
+Landmarks = Annotated[
+    Path | None,
+    typer.Option(
+        "--landmarks", metavar="FILE",
+        help="Points of the face, where none is found or to correct them: .json or .csv with 478 "
+        "or 68 points, or right_eye, left_eye, nose, mouth_right and mouth_left, in pixels; the "
+        "file of `faces -o` is one.",
+    ),
+]  # fmt: skip
 Crop = Annotated[bool, typer.Option("--crop", help="Only a square about the head.")]
 BackendOption = Annotated[Backend, typer.Option(help="What finds and reads the face.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]
@@ -121,6 +130,7 @@ def talk(
         typer.Option(metavar="FILE", help="Write the motion too, .npz or .csv."),
     ] = None,
     face: FaceNumber = None,
+    landmarks: Landmarks = None,
     crop: Crop = False,
     backend: BackendOption = Backend.embedded,
     quiet: Quiet = False,
@@ -149,7 +159,7 @@ def talk(
         say.stage("finding the face")
         video = pipeline(
             image, sound, size=pixels, fps=fps, seed=seed, still=still, emotion=feeling,
-            face=face, crop=crop, **scales,
+            face=face, crop=crop, landmarks=landmarks, **scales,
         )  # fmt: skip
         _draw(video, output, say)
         if motion_out is not None:
@@ -215,6 +225,7 @@ def render(
     size: Size = "source",
     fps: OwnFps = None,
     face: FaceNumber = None,
+    landmarks: Landmarks = None,
     backend: BackendOption = Backend.embedded,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -235,7 +246,10 @@ def render(
         say.stage("loading the models")
         pipeline = RenderPipeline.from_pretrained(backend=backend.value)
         say.stage("finding the face")
-        _draw(pipeline(image, moves, speech=sound, size=pixels, fps=fps, face=face), output, say)
+        video = pipeline(
+            image, moves, speech=sound, size=pixels, fps=fps, face=face, landmarks=landmarks
+        )
+        _draw(video, output, say)
 
 
 @app.command(epilog="Example: talkgen track clip.mp4 -o motion.npz")

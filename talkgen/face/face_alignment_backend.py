@@ -24,6 +24,7 @@ from talkgen.errors import CheckpointError, InputError, MissingDependencyError
 from talkgen.face.embedded import EmbeddedBackend
 from talkgen.face.fit import fit_face
 from talkgen.face.head import HeadModel
+from talkgen.face.placed import IBUG
 from talkgen.face.region import Region, box_of, cut, region_of
 from talkgen.types import MOTION_CHANNELS, NUM_LANDMARKS, Face, FloatArray, ImageArray
 
@@ -33,14 +34,6 @@ WEIGHTS = (
 )  # fmt: skip
 """Files of the package, best first: 2D networks follow the visible outline, 3D ones the jaw. *.tar
 are weights of its class FAN (1.5 and later), *.zip whole TorchScript networks (before)."""
-
-IBUG = (
-    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,
-    71, 63, 105, 66, 107, 336, 296, 334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305,
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
-    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
-)  # fmt: skip
-"""For each of the 68 points the MediaPipe landmark nearest to it."""
 
 CROP_SIDE, CROP_MARGIN, CROP_RISE = 256, 1.95, 0.12
 """Pixels of the networks' crop, its side in extents of the landmarks, and how many of these it lies

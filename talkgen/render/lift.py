@@ -17,6 +17,9 @@ REACH_CM = 3.0
 MAX_LIFT = 0.08
 """Longest correction in inter-ocular distances: beyond that the landmark is wrong, not the fit."""
 
+FLAT_LIFT = 0.6
+"""The same where no head lies well: the picture is warped to the points then, as a flat one."""
+
 
 def lifted_residual(
     vertices: NDArray[np.float32],
@@ -24,17 +27,18 @@ def lifted_residual(
     residual: NDArray[np.float32],
     weight: NDArray[np.float32],
     interocular: float,
+    longest: float = MAX_LIFT,
 ) -> NDArray[np.float32]:
     """Return (V, 2) corrections for `vertices` from those at landmarks, in the residual's unit.
 
     vertices : (V, 3) cm; points : (L, 3) cm, the landmarks on the mesh
     residual : (L, 2), wanted minus present place; weight : (L,)
-    interocular : in the residual's unit
+    interocular : in the residual's unit; longest : longest correction in these
     """
     use = weight >= MIN_WEIGHT
     points, residual = points[use].astype(np.float64), residual[use].astype(np.float64)
     length = np.linalg.norm(residual, axis=1, keepdims=True)
-    residual = residual * np.minimum(1.0, MAX_LIFT * interocular / np.maximum(length, 1e-9))
+    residual = residual * np.minimum(1.0, longest * interocular / np.maximum(length, 1e-9))
     mean = np.median(residual, axis=0)
     between = np.linalg.norm(points[:, None] - points[None], axis=2)
     # A linear radial basis is the smoothest that does not overshoot between close lips or lids.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from talkgen.errors import InputError
 from talkgen.face.fit import HeadFit, fit_face
 from talkgen.face.head import HeadModel
+from talkgen.face.stretch import fit_stretched
 from talkgen.motion.rest import SHUT_GAP, lip_gaps
 from talkgen.render.displace import clip_extras
 from talkgen.render.portrait import PreparedPortrait
@@ -47,10 +48,14 @@ class MeshRenderer:
             portrait, factor = resized(portrait, size)
             if fit is not None:
                 fit = replace(fit, scale=fit.scale * factor, translation=fit.translation * factor)
+        head = self.head
         if fit is None:
-            identity = None if portrait.identity is None else portrait.identity.shape
-            fit = fit_face(self.head, portrait.face.landmarks, identity=identity)
-        return prepare(self.head, portrait, fit, self.threads)
+            landmarks = portrait.face.landmarks
+            if portrait.identity is None:
+                head, fit = fit_stretched(head, landmarks)
+            else:
+                fit = fit_face(head, landmarks, identity=portrait.identity.shape)
+        return prepare(head, portrait, fit, self.threads)
 
     def render(
         self, portrait: Portrait | PreparedPortrait, motion: Motion, *, size: int | None = None

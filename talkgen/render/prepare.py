@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from talkgen.face.fit import HeadFit
 from talkgen.face.head import PARTS, HeadModel
+from talkgen.face.stretch import POOR_FIT
 from talkgen.motion.retarget import Retargeter
 from talkgen.raster.fragments import interpolate
 from talkgen.render.background import Relief, build_relief, smoothstep
@@ -22,7 +23,7 @@ from talkgen.render.interior import (
 )
 from talkgen.render.jaw import rigid_movement
 from talkgen.render.lids import closing_lift, eye_layers
-from talkgen.render.lift import lifted_residual
+from talkgen.render.lift import FLAT_LIFT, MAX_LIFT, lifted_residual
 from talkgen.render.lips import sealing
 from talkgen.render.mouth import mouth_parts
 from talkgen.render.portrait import PreparedPortrait
@@ -122,7 +123,10 @@ def place(
     plain = head.deform(neutral, np.asarray(fit.weights, np.float32)).astype(np.float32)
     on_mesh = head.landmarks(plain)
     residual = marks - project(on_mesh, turn, scale, translation)[:, :2]
-    planar = lifted_residual(plain, on_mesh, residual, head.landmark_weight, interocular) / scale
+    longest = FLAT_LIFT if fit.error > POOR_FIT else MAX_LIFT
+    planar = lifted_residual(
+        plain, on_mesh, residual, head.landmark_weight, interocular, longest
+    ) / scale  # fmt: skip
     lift = (np.column_stack([planar, np.zeros(len(planar))]) @ turn).astype(np.float32)
     skin_faces = _faces_of(head, SKIN_PARTS)
     hidden = np.setdiff1d(np.arange(len(neutral)), skin_faces).astype(np.int32)
