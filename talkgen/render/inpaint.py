@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from talkgen.render.rings import IRIS, LOWER_LID, UPPER_LID
 
+LID_SHADOW = 0.026
+"""How far the upper lid's shadow hangs into the opening, in inter-ocular distances."""
+
 
 def push_pull(image: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return (h, w, C) with unknown pixels filled smoothly from the known ones.
@@ -81,8 +84,8 @@ def _filled_eye(
     ys, xs = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     distance = np.hypot(xs - center[0], ys - center[1]) / radius
     # Lashes and the lid's shadow hang into the opening, more from above: not eyeball colours.
-    margin = 0.012 * interocular
-    down = np.float32([[1, 0, 0], [0, 1, 0.012 * interocular]])
+    margin = 0.018 * interocular
+    down = np.float32([[1, 0, 0], [0, 1, LID_SHADOW * interocular]])
     lowered = cv2.warpAffine(opening, down, shape[::-1])
     seen = np.minimum(polygon_mask(ring, shape, -margin), lowered)
     if seen.sum() < 12:
@@ -129,6 +132,6 @@ def _filled_eye(
     drawn = drawn + 0.6 * (mirrored - drawn) * cv2.GaussianBlur(trust, (0, 0), 1.0)[..., None]
     iris = np.clip((1.06 - distance) * radius / 1.5 + 0.5, 0.0, 1.0)[..., None]
     full = white * (1.0 - iris) + drawn * iris
-    soft = cv2.GaussianBlur(seen, (0, 0), 0.006 * interocular + 0.3)
-    keep = np.minimum(seen, np.clip(soft * 2.0 - 0.6, 0, 1))[..., None]
+    soft = cv2.GaussianBlur(seen, (0, 0), 0.012 * interocular + 0.3)
+    keep = np.minimum(seen, np.clip(soft * 2.0 - 0.9, 0, 1))[..., None]
     return patch * keep + full * (1.0 - keep)

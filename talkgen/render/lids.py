@@ -12,7 +12,13 @@ from talkgen.face.head import HeadModel
 from talkgen.render.inpaint import eye_layer, polygon_mask, push_pull
 from talkgen.render.rings import LID_ANCHORS, LOWER_LID, SECOND_LID, SIDES, UPPER_LID
 
-LASH_REACH = 0.11
+CREASE = 0.10
+"""Share of light that the fold above a shut lid takes."""
+
+PRESS = 0.012
+"""How far, in inter-ocular distances, the lids of a full blink overlap."""
+
+LASH_REACH = 0.15
 """How far lashes stand off the eye's opening, in inter-ocular distances."""
 
 
@@ -27,7 +33,8 @@ def closing_lift(
     """
     points, shut = head.landmarks(opened), head.landmarks(closed)
     upper, lower = np.array(UPPER_LID[side][1:-1]), np.array(LOWER_LID[side][1:-1])
-    gap = (shut[upper] - shut[lower]) @ up
+    eyes = float(np.linalg.norm(points[33] - points[263]))
+    gap = (shut[upper] - shut[lower]) @ up + PRESS * eyes
     controls = np.concatenate(
         [
             upper,
@@ -60,23 +67,29 @@ class EyeLayers:
     """Pictures that eyes are drawn from, all on the pixels of one crop of the photograph.
 
     origin : (x, y) of the crop; photo : the opening as photographed, continued under the lids
-    clean : the same without lashes and lid margins; lids : the eyes as if they were shut
+    clean : the same without lashes and lid margins; lids : the eyes as if they were shut, with
+        their crease; lined : the same with a dark line along the upper margin; lashed : the same
+        with lashes hanging from it
     """
 
     origin: tuple[int, int]
     photo: NDArray[np.float32]
     clean: NDArray[np.float32]
     lids: NDArray[np.float32]
+    lined: NDArray[np.float32]
+    lashed: NDArray[np.float32]
 
 
 def eye_layers(
     image: NDArray[np.uint8], landmarks: NDArray[np.float32], interocular: float,
     shut_margins: dict[str, NDArray[np.float32]],
+    creases: dict[str, NDArray[np.float32]],
 ) -> EyeLayers:  # fmt: skip
     """Return the layers of a portrait.
 
     landmarks : (478, 2) pixels of the image
     shut_margins : by side, (n, 2) pixels, the upper lid's margin where the shut eye has it
+    creases : by side, (n, 2) pixels, the fold above the upper lid where the shut eye has it
     """
     rings = landmarks[[i for s in SIDES for i in UPPER_LID[s] + LOWER_LID[s]]]
     reach = 0.35 * interocular
@@ -87,24 +100,35 @@ def eye_layers(
     points = landmarks - np.array([x0, y0], np.float32)
     clean = eye_layer(crop, points, interocular)
     photo, lids = clean.copy(), crop.copy()
+    hanging = []
+    origin = np.array([x0, y0], np.float32)
     for side in SIDES:
         ring = np.concatenate(
             [points[list(UPPER_LID[side])], points[list(LOWER_LID[side][-2:0:-1])]]
         )
         opening = polygon_mask(ring, crop.shape[:2], 0.004 * interocular)[..., None]
         photo = photo + (crop - photo) * opening
-        margin = shut_margins[side] - np.array([x0, y0], np.float32)
-        lids = _shut_lid(lids, ring, margin, interocular)
-    return EyeLayers((x0, y0), photo, clean, lids)
+        margin, crease = shut_margins[side] - origin, creases[side] - origin
+        lids = _shut_lid(lids, ring, margin, crease, interocular)
+        line, strokes, dark = _lash_shares(crop, ring, margin, interocular)
+        hanging.append((line, strokes, dark))
+    lined = lids
+    for line, _, dark in hanging:
+        lined = _darkened(lined, line, dark)
+    lashed = lined
+    for _, strokes, dark in hanging:
+        lashed = _darkened(lashed, strokes, dark)
+    return EyeLayers((x0, y0), photo, clean, lids, lined, lashed)
 
 
 def _shut_lid(
     crop: NDArray[np.float32],
     ring: NDArray[np.float32],
     margin: NDArray[np.float32],
+    crease: NDArray[np.float32],
     interocular: float,
 ) -> NDArray[np.float32]:
-    """Return the crop with one eye painted over by the skin around it, and a line of lashes."""
+    """Return the crop with one eye painted over by the skin around it, and the lid's crease."""
     shape = crop.shape[:2]
     # Lashes reach further up and outwards than the opening: their pixels are no skin either.
     hidden = polygon_mask(ring, shape, 0.045 * interocular)
@@ -127,9 +151,38 @@ def _shut_lid(
     down = (ys - margin[:, 1].min()) / max(0.16 * interocular, 1.0)
     bulge = np.exp(-(across**2) * 1.2 - (down + 0.55) ** 2 * 4.0)
     shade = 1.0 + 0.05 * bulge
+    shade *= crease_shade(shape, crease, margin, interocular)
     painted = (smooth + 0.8 * grain) * shade[..., None]
-    out = crop + (painted - crop) * hidden[..., None]
-    return _lash_line(out, crop, ring, margin, interocular)
+    return crop + (painted - crop) * hidden[..., None]
+
+
+def crease_shade(
+    shape: tuple[int, ...],
+    crease: NDArray[np.float32],
+    margin: NDArray[np.float32],
+    interocular: float,
+) -> NDArray[np.float32]:
+    """Return (h, w) factors of a shut lid: a soft fold, darker where the lid rolls under."""
+    order = np.argsort(crease[:, 0])
+    fold, edge = crease[order], margin[np.argsort(margin[:, 0])]
+    columns = np.arange(shape[1], dtype=np.float32)
+    left, right = float(edge[0, 0]), float(edge[-1, 0])
+    t = np.clip((columns - left) / max(right - left, 1.0), 0.0, 1.0)
+    low = np.interp(columns, edge[:, 0], edge[:, 1])
+    high = np.polyval(np.polyfit(fold[:, 0], fold[:, 1], 2), columns)
+    # The fold comes down with the lid, runs into the corners and never passes below the margin.
+    high = low + 0.58 * (high - low)
+    high = np.minimum(high, low - 0.05 * interocular * np.sin(np.pi * t))
+    strength = np.sin(np.pi * np.clip(t, 0.001, 0.999)) ** 1.3
+    strength = cv2.GaussianBlur(strength[None].astype(np.float32), (0, 0), 0.03 * interocular)[0]
+    ys = np.arange(shape[0], dtype=np.float32)[:, None]
+    above = (ys - high) / interocular
+    line = np.exp(-((above / 0.009) ** 2))
+    hollow = np.exp(-((np.minimum(above, 0.0) / 0.035) ** 2)) * (above < 0)
+    near = (ys - low) / interocular
+    roll = np.exp(-((np.minimum(near, 0.0) / 0.03) ** 2)) * (near < 0)
+    shade = 1.0 - strength * (CREASE * line + 0.05 * hollow + 0.10 * roll)
+    return cv2.GaussianBlur(shade.astype(np.float32), (0, 0), 0.003 * interocular + 0.3)
 
 
 def _lashes(
@@ -152,14 +205,21 @@ def _lashes(
     return cv2.dilate(mask, np.ones((reach, reach), np.uint8))
 
 
-def _lash_line(
-    out: NDArray[np.float32],
+def _darkened(
+    picture: NDArray[np.float32], share: NDArray[np.float32], dark: float
+) -> NDArray[np.float32]:
+    """Return the picture with its own tint darkened to the luminance `dark` by `share` (h, w)."""
+    tint = picture / np.maximum(picture.mean(axis=2, keepdims=True), 1.0)
+    return picture + (np.float32(0.9 * dark) * tint - picture) * share[..., None]
+
+
+def _lash_shares(
     crop: NDArray[np.float32],
     ring: NDArray[np.float32],
     margin: NDArray[np.float32],
     interocular: float,
-) -> NDArray[np.float32]:
-    """Return `out` with the dark line and the fine lashes of a shut lid along `margin`."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Return shares (h, w) of the dark line along `margin`, of the lashes below, and their grey."""
     shape = crop.shape[:2]
     near = polygon_mask(ring, shape, 0.03 * interocular) - polygon_mask(
         ring, shape, -0.01 * interocular
@@ -167,30 +227,41 @@ def _lash_line(
     luminance = crop.mean(axis=2)
     dark = np.percentile(luminance[near > 0.5], 4) if (near > 0.5).sum() > 10 else 40.0
     oversize = 4
-    big = np.zeros((shape[0] * oversize, shape[1] * oversize), np.float32)
-    line = (margin * oversize).astype(np.float32)
-    t = np.linspace(0.0, 1.0, len(line))
-    fine = np.linspace(0.0, 1.0, 60)
-    x, y = np.interp(fine, t, line[:, 0]), np.interp(fine, t, line[:, 1])
-    y = cv2.GaussianBlur(y[None].astype(np.float32), (0, 0), 2.0, borderType=cv2.BORDER_REPLICATE)[
-        0
-    ]
+    line, strokes = np.zeros((2, shape[0] * oversize, shape[1] * oversize), np.float32)
+    path = (margin * oversize).astype(np.float32)
+    count = 60
+    fine = np.linspace(0.0, 1.0, count)
+    t = np.linspace(0.0, 1.0, len(path))
+    x, y = np.interp(fine, t, path[:, 0]), np.interp(fine, t, path[:, 1])
+    y = cv2.GaussianBlur(y[None].astype(np.float32), (0, 0), 4.0, borderType=cv2.BORDER_REPLICATE)
+    y = y[0]
     unit = interocular * oversize
-    for k in range(len(fine) - 1):
-        taper = np.sin(np.pi * (0.06 + 0.88 * fine[k])) ** 0.5
-        width = max(1, round(0.013 * unit * taper))
-        start, end = (int(x[k]), int(y[k])), (int(x[k + 1]), int(y[k + 1]))
-        cv2.line(big, start, end, float(0.8 * taper), width, cv2.LINE_AA)
+    taper = np.sin(np.pi * (0.02 + 0.96 * fine)) ** 0.7
+    for k in range(count - 1):
+        width = max(1, round(0.013 * unit * taper[k]))
+        up = 0.35 * width
+        start, end = (int(x[k]), int(y[k] - up)), (int(x[k + 1]), int(y[k + 1] - up))
+        cv2.line(line, start, end, float(0.85 * taper[k]), width, cv2.LINE_AA)
     rng = np.random.default_rng(3)
     outwards = 1.0 if x[0] > x[-1] else -1.0
-    for k in np.linspace(0.04, 0.96, 34):
-        i = k * (len(fine) - 1)
-        px, py = np.interp(i, np.arange(len(fine)), x), np.interp(i, np.arange(len(fine)), y)
-        lean = outwards * (0.55 - k) * 1.1 + rng.normal(0, 0.12)
-        length = unit * 0.042 * (1.05 - 0.55 * k) * rng.uniform(0.6, 1.0)
-        tip = (int(px + lean * length), int(py + length * 0.8))
-        cv2.line(big, (int(px), int(py)), tip, 0.55, max(1, round(0.0035 * unit)), cv2.LINE_AA)
-    share = cv2.resize(big, shape[::-1], interpolation=cv2.INTER_AREA)
-    share = cv2.GaussianBlur(share, (0, 0), 0.003 * interocular + 0.25)[..., None]
-    tint = out / np.maximum(out.mean(axis=2, keepdims=True), 1.0)
-    return out + (np.float32(dark) * tint * 0.9 - out) * np.clip(share, 0.0, 0.85)
+    for k in np.linspace(0.05, 0.93, 46):
+        px, py = np.interp(k, fine, x), np.interp(k, fine, y)
+        lean = outwards * (0.55 - k) * 1.3 + rng.normal(0, 0.16)
+        length = unit * 0.045 * (1.05 - 0.6 * k) * rng.uniform(0.5, 1.0)
+        mid = (int(px + 0.4 * lean * length), int(py + 0.55 * length))
+        tip = (int(px + lean * length), int(py + 0.85 * length))
+        wide = max(1, round(0.0030 * unit))
+        cv2.line(strokes, (int(px), int(py)), mid, 0.5, wide, cv2.LINE_AA)
+        cv2.line(strokes, mid, tip, 0.28, max(1, wide - 1), cv2.LINE_AA)
+    # What lies below the margin shows on the lower lid, so only when the lids have met.
+    order = np.argsort(path[:, 0])
+    seam = np.interp(np.arange(line.shape[1]), path[order, 0], path[order, 1])
+    below = np.arange(line.shape[0], dtype=np.float32)[:, None] > seam + 0.001 * unit
+    strokes = np.maximum(strokes, line * below)
+    line *= ~below
+    shares = []
+    for big in (line, strokes):
+        share = cv2.resize(big, shape[::-1], interpolation=cv2.INTER_AREA)
+        share = cv2.GaussianBlur(share, (0, 0), 0.003 * interocular + 0.25)
+        shares.append(np.clip(share, 0.0, 0.85).astype(np.float32))
+    return shares[0], shares[1], float(dark)

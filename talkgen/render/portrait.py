@@ -15,7 +15,15 @@ from talkgen.raster.fragments import Fragments, coverage, rasterize
 from talkgen.render.background import Relief
 from talkgen.render.composite import sample_moved, sheet_map, source_map
 from talkgen.render.displace import Displacement
-from talkgen.render.eyes import FULL_GAZE, Eye, blink_progress, channel, draw_eye
+from talkgen.render.eyes import (
+    FULL_GAZE,
+    FULL_WIDE,
+    Eye,
+    blink_progress,
+    channel,
+    draw_eye,
+    lid_opening,
+)
 from talkgen.render.interior import Interior, draw_mouth
 from talkgen.render.jaw import rigid_movement
 from talkgen.render.lids import EyeLayers
@@ -74,6 +82,8 @@ class PreparedPortrait:
 
     def __post_init__(self) -> None:
         self._buffers: dict[str, NDArray[Any]] = {}
+        own = self.head.landmarks(self.source)
+        self.own_openings = {side: max(lid_opening(own, side), 0.02) for side in self.eyes}
 
     @property
     def frame_size(self) -> tuple[int, int]:
@@ -214,16 +224,17 @@ class PreparedPortrait:
         points: NDArray[np.float32],
         weights: NDArray[np.float32],
     ) -> None:
-        marks = self.head.landmarks(points)[:, :2]
+        marks = self.head.landmarks(points)
         crop = np.asarray(self.layers.origin, np.float32)
         for side, eye in self.eyes.items():
-            ring = marks[list(UPPER_LID[side] + LOWER_LID[side])]
+            ring = marks[list(UPPER_LID[side] + LOWER_LID[side]), :2]
             box = _padded(ring, (0.16 * self.interocular, 0.20 * self.interocular), region.shape)
             if box is None:
                 continue
             x0, y0, x1, y1 = box
             source = np.asarray(self.fit.weights, np.float32)
             turned = float(np.abs(weights[eye.gaze] - source[eye.gaze]).sum() / FULL_GAZE)
+            turned += self._widened(marks, side)
             draw_eye(
                 region[y0:y1, x0:x1],
                 eye,
@@ -234,10 +245,17 @@ class PreparedPortrait:
                 self.places - crop,
                 self.shut_places[side] - crop,
                 self._covered(points, box),
+                marks[UPPER_LID[side][-1], :2] - np.array([x0, y0], np.float32),
                 blink_progress(float(weights[eye.blink]), float(source[eye.blink])),
                 min(1.0, turned),
-                0.016 * self.interocular,
+                0.024 * self.interocular,
             )
+
+    def _widened(self, marks: NDArray[np.float32], side: str) -> float:
+        """Return how far the lids (478, 3) open beyond the photograph's, 0 to 1."""
+        return min(
+            1.0, max(0.0, (lid_opening(marks, side) / self.own_openings[side] - 1.02) / FULL_WIDE)
+        )
 
     def _draw_mouth(
         self,

@@ -33,6 +33,7 @@ from talkgen.render.rings import (
     LOWER_INNER,
     LOWER_LID,
     NOSTRILS,
+    SECOND_LID,
     SIDES,
     UPPER_INNER,
     UPPER_LID,
@@ -93,7 +94,7 @@ def prepare(
     image, landmarks = portrait.image, portrait.face.landmarks
     placed = place(head, landmarks[:, :2], portrait.face.interocular, fit)
     facing, places, opacity, rim, relief = _surface(placed, image.shape[:2])
-    eyes, shut_places, margins = _eyes(placed)
+    eyes, shut_places, margins, creases = _eyes(placed)
     interior, mouth_shift = _interior(placed, image)
     retargeter = Retargeter(head, fit, (image.shape[1], image.shape[0]), landmarks)
     resting = head.deform(placed.neutral, retargeter.rest).astype(np.float32) + placed.lift
@@ -106,7 +107,7 @@ def prepare(
         facing=facing,
         own_places=placed.points[:, :2].copy(), places=places, opacity=opacity, rim=rim,
         relief=relief, eyes=eyes,
-        layers=eye_layers(image, placed.marks, placed.interocular, margins),
+        layers=eye_layers(image, placed.marks, placed.interocular, margins, creases),
         shut_places=shut_places, interior=interior, jaw_vertices=_jaw_vertices(head),
         mouth_shift=mouth_shift, seal=seal, retargeter=retargeter,
     )  # fmt: skip
@@ -188,10 +189,15 @@ def _surface(
 
 def _eyes(
     placed: Placed,
-) -> tuple[dict[str, Eye], dict[str, NDArray[np.float32]], dict[str, NDArray[np.float32]]]:
-    """Return by side the eye, its skin's places when shut, and where its upper margin is then."""
+) -> tuple[
+    dict[str, Eye],
+    dict[str, NDArray[np.float32]],
+    dict[str, NDArray[np.float32]],
+    dict[str, NDArray[np.float32]],
+]:
+    """Return by side the eye, its skin's places when shut, its upper margin and its crease then."""
     head, marks, points = placed.head, placed.marks, placed.points
-    eyes, shut_places, margins = {}, {}, {}
+    eyes, shut_places, margins, creases = {}, {}, {}, {}
     for side in SIDES:
         weights = np.array(placed.fit.weights, np.float32)
         weights[channel(f"eyeBlink{side.capitalize()}")] = 1.0
@@ -202,15 +208,18 @@ def _eyes(
         shut = placed.project(closed)[:, :2]
         travel = np.linalg.norm(shut - points[:, :2], axis=1)
         travel[placed.hidden] = 0.0
+        upper = smoothstep(0.30, 0.55, travel / max(float(travel.max()), 1e-6))
         lid = np.clip((travel / max(float(travel.max()), 1e-6) - 0.10) / 0.25, 0.0, 1.0)
         # Around the lid too: the shut eye's picture has no lashes standing up there.
         middle = marks[list(UPPER_LID[side] + LOWER_LID[side])].mean(axis=0)
         far = np.linalg.norm(points[:, :2] - middle, axis=1) / placed.interocular
-        lid = np.maximum(lid, 1.0 - smoothstep(0.24, 0.32, far)).astype(np.float32)
-        eyes[side] = Eye(side, _faces_of(head, EYE_PARTS[side]), lid, closure)
+        lid = np.maximum(lid, 1.0 - smoothstep(0.26, 0.36, far)).astype(np.float32)
+        eyes[side] = Eye(side, _faces_of(head, EYE_PARTS[side]), lid, upper, closure)
         shut_places[side] = shut.astype(np.float32)
-        margins[side] = placed.project(head.landmarks(closed))[list(UPPER_LID[side]), :2]
-    return eyes, shut_places, margins
+        shut_marks = placed.project(head.landmarks(closed))[:, :2]
+        margins[side] = shut_marks[list(UPPER_LID[side])]
+        creases[side] = shut_marks[list(SECOND_LID[side])]
+    return eyes, shut_places, margins, creases
 
 
 def shut_lips(marks: NDArray[np.float32], interocular: float) -> NDArray[np.float32]:
