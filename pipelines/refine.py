@@ -70,6 +70,7 @@ def refined(
     weights, rotation = motion.blendshapes.copy(), motion.rotation.copy()
     translation = motion.translation.copy()
     kept: list[Any] = []
+    worse = 0
     for index, image in enumerate(frames):
         if index >= len(motion):
             break
@@ -77,18 +78,19 @@ def refined(
             one = refiner.frame(index, image)
             weights[index], rotation[index] = one.fit.weights, one.fit.rotation
             translation[index] = to_camera(one.fit, head, refiner.size)
-            kept.append(one)
+            kept.append([part.astype(np.float16) for part in (one.residual, one.field, one.inside)])
+            worse += one.error[1] >= one.error[0] > 0
         if on_frame is not None:
             on_frame()
     seen = seen[: len(kept)]
-    worse = sum(one.error[1] >= one.error[0] > 0 for one in kept)
     if worse:
         log.info("%d of %d frames keep their first fit", worse, len(kept))
     extra: dict[str, Any] = {
         **motion.extra,
-        "residual": filled(np.stack([one.residual for one in kept]), seen, len(motion)),
-        "field": filled(np.stack([one.field for one in kept]), seen, len(motion)),
-        "inside": filled(np.stack([one.inside for one in kept]), seen, len(motion)),
+        **{
+            name: filled(np.stack([parts[k] for parts in kept]), seen, len(motion))
+            for k, name in enumerate(("residual", "field", "inside"))
+        },
         "field_box": refiner.field_box,
         "key_frame": np.asarray(key.index, np.float32),
     }

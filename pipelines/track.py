@@ -71,7 +71,7 @@ class TrackPipeline:
 
         `extra` holds `landmarks` (T, 478, 3) px, `scores` (T, 52) and `identity` (S,). Frames
         without the face are filled in between their neighbours. Refining reads the source twice;
-        then 14 kB a frame are kept (float32: landmarks, residual, field).
+        then 14 kB a frame are kept (landmarks and extras).
         """
         check_inputs(fps=fps)
         if self.refine and isinstance(source, Iterator):

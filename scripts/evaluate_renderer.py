@@ -51,7 +51,12 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=100, help="of each clip, at most")
     parser.add_argument("--step", type=int, default=4, help="score every n-th frame")
     parser.add_argument("--clips", nargs="*")
+    parser.add_argument("--merge", nargs="*", type=Path, help="results of parts to join, no run")
     args = parser.parse_args()
+    if args.merge:
+        write({k: v for part in args.merge
+               for k, v in json.loads(part.read_text("utf-8"))["clips"].items()}, args)  # fmt: skip
+        return
     from talkgen import RenderPipeline, TrackPipeline
 
     track, render = TrackPipeline.from_pretrained(), RenderPipeline.from_pretrained()
@@ -66,8 +71,14 @@ def main() -> None:
             args.sheets.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(args.sheets / f"{path.stem}.png"), strip[..., ::-1])
         print(path.stem, json.dumps(rows[path.stem]), f"{time.time() - began:.0f} s", flush=True)
+    write(rows, args)
+
+
+def write(rows: dict[str, dict[str, float]], args: Any) -> None:
+    """Write and print the summary of the clips."""
     result = {
-        "set": args.set, "n": len(rows), **summary(rows), "clips": rows, "seed": 0,
+        "set": args.set, "n": len(rows), **summary(rows), "clips": dict(sorted(rows.items())),
+        "seed": 0,
         "what": "self-reenactment; mesh: plain track, weights and pose; pose: refined track, "
                 "weights and pose; refined: with extras; dB at 256 px, gains over the still frame; "
                 "lips in % of the distance of the eyes; flicker: mean abs. second difference of "

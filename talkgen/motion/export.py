@@ -144,7 +144,8 @@ def _read_npz(path: Path) -> Motion:
 
 
 def _finite(name: str, values: Any) -> FloatArray:
-    array = np.asarray(values, dtype=np.float32)
+    half = name in EXTRAS and np.asarray(values).dtype == np.float16  # they are large
+    array = np.asarray(values, dtype=np.float16 if half else np.float32)
     if not np.isfinite(array).all():
         raise InputError(f"`{name}` holds NaN or infinite values")
     return array

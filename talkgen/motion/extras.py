@@ -7,7 +7,8 @@ of the tracked frames. `inside` (T, h, w, 3), levels of 255: what the inside of 
 lighter, on a grid between its corners. `key_frame` (): the frame that served as the source; its
 extras are 0.
 
-They belong to one clip and say nothing of another person's portrait.
+The large ones are float16: 8 kB a frame. They belong to one clip and say nothing of another
+person's portrait.
 """
 
 from __future__ import annotations
@@ -108,5 +109,6 @@ def filled(values: FloatArray, seen: list[int], count: int) -> FloatArray:
     low = np.floor(place).astype(int)
     high = np.minimum(low + 1, len(seen) - 1)
     share = (place - low).reshape(-1, *[1] * (values.ndim - 1)).astype(np.float32)
+    share = share.astype(values.dtype)
     mixed: FloatArray = values[low] * (1 - share) + values[high] * share
     return mixed

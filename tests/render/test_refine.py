@@ -219,3 +219,16 @@ def test_clear_frames(portrait) -> None:
     scores[[MOTION_CHANNELS.index("eyeBlinkLeft"), MOTION_CHANNELS.index("eyeBlinkRight")]] = 0.9
     assert clearness(marks, scores) > 0
     check_extras({}, 3)
+
+
+def test_a_picture_and_hidden_frames(renderer, clip) -> None:
+    track = TrackPipeline(renderer.analyzer, renderer.renderer.head, refine=True)
+    one = track(PORTRAIT)
+    assert len(one) == 1
+    assert not np.any(one.extra["residual"])
+    assert not np.any(one.extra["field"])
+    frames = list(clip[0][:4])
+    frames[2] = np.full_like(frames[2], 90)
+    motion = track(frames)
+    around = motion.extra["residual"][[1, 3]].astype(np.float32)
+    np.testing.assert_allclose(motion.extra["residual"][2], around.mean(axis=0), atol=1e-3)
