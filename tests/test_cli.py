@@ -105,6 +105,15 @@ def test_track_of_a_picture_and_of_a_video(run: Run, tmp_path: Path, speech: Pat
     assert run("track", tmp_path / "o.mp4", "-o", tmp_path / "v.csv", "-q")[0] == 0
     moves = read_motion(tmp_path / "v.csv")
     assert (len(moves), moves.fps, moves.space) == (25, 25, "camera")
+    fine = ("track", tmp_path / "o.mp4", "-o", tmp_path / "r.npz", "--fps", "5", "--refine", "-q")
+    assert run(*fine)[0] == 0
+    refined = read_motion(tmp_path / "r.npz")
+    assert refined.extra["residual"].shape == (5, 478, 2)
+    assert np.abs(refined.extra["residual"]).max() > 0
+    arrays = dict(np.load(tmp_path / "r.npz"))
+    np.savez(tmp_path / "bad.npz", **{**arrays, "residual": arrays["residual"][:2]})
+    bad = ("render", PORTRAIT, tmp_path / "bad.npz", "-o", tmp_path / "b.mp4")
+    one_error(run(*bad), "`residual` has shape (2, 478, 2)")
 
 
 def test_quiet_says_nothing(run: Run, tmp_path: Path, speech: Path) -> None:

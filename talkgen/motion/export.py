@@ -143,7 +143,7 @@ def _read_npz(path: Path) -> Motion:
     )
 
 
-def _finite(name: str, values: Any) -> FloatArray:
+def _finite(name: str, values: Any) -> NDArray[Any]:
     half = name in EXTRAS and np.asarray(values).dtype == np.float16  # they are large
     array = np.asarray(values, dtype=np.float16 if half else np.float32)
     if not np.isfinite(array).all():
