@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, Self
 
 from talkgen.errors import InputError
@@ -17,6 +17,7 @@ from talkgen.motion.resample import num_frames, resample_chunks
 from talkgen.motion.scales import Scales
 from talkgen.pipelines.output import TalkOutput
 from talkgen.pipelines.portrait import MAX_SIZE, MIN_SIZE, cropped, load_portrait, prepared
+from talkgen.pipelines.sources import with_sources
 from talkgen.protocols import FaceAnalyzer
 from talkgen.types import ENGINE_FPS, ENGINE_RATE, Emotion, FloatArray, ImageArray, Motion
 
@@ -127,6 +128,7 @@ class TalkPipeline:
         face: int | None = None,
         crop: bool = False,
         landmarks: Any = None,
+        sources: Sequence[Any] = (),
     ) -> TalkOutput:
         """Return the talking video, not yet drawn.
 
@@ -143,6 +145,7 @@ class TalkPipeline:
         crop : only a square about the head instead of the whole picture
         landmarks : points of a face that nothing finds (an animal, a statue): 5, 68 or 478 pixels,
             as an array, a mapping of five names or a file (`talkgen.io.points.read_points`)
+        sources : more pictures of the same person, or clips: the head's shape is that of all
         """
         knobs = check_inputs(
             size=size, fps=fps, seed=seed, pose_scale=pose_scale, mouth_scale=mouth_scale,
@@ -154,6 +157,7 @@ class TalkPipeline:
         shown = load_portrait(
             self.analyzer, portrait, face=face, landmarks=landmarks, head=self.renderer.head
         )
+        shown = with_sources(self.analyzer, self.renderer.head, shown, sources)
         ready = prepared(self.renderer, cropped(shown) if crop else shown, size)
 
         def chunks() -> Iterator[Motion]:

@@ -89,6 +89,13 @@ Landmarks = Annotated[
         "file of `faces -o` is one.",
     ),
 ]  # fmt: skip
+Also = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--also", metavar="PICTURE",
+        help="Another picture of the person, or a clip, for a truer head; may be repeated.",
+    ),
+]  # fmt: skip
 Crop = Annotated[bool, typer.Option("--crop", help="Only a square about the head.")]
 BackendOption = Annotated[Backend, typer.Option(help="What finds and reads the face.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]
@@ -131,6 +138,7 @@ def talk(
     ] = None,
     face: FaceNumber = None,
     landmarks: Landmarks = None,
+    also: Also = None,
     crop: Crop = False,
     backend: BackendOption = Backend.embedded,
     quiet: Quiet = False,
@@ -159,7 +167,8 @@ def talk(
         say.stage("finding the face")
         video = pipeline(
             image, sound, size=pixels, fps=fps, seed=seed, still=still, emotion=feeling,
-            face=face, crop=crop, landmarks=landmarks, **scales,
+            face=face, crop=crop, landmarks=landmarks,
+            sources=also or (), **scales,
         )  # fmt: skip
         _draw(video, output, say)
         if motion_out is not None:

@@ -362,11 +362,20 @@ def fit_identity(head: HeadModel, landmarks: Sequence[FloatArray], rounds: int =
             rows = slice(6, k)
             h[rows, rows] += p.weight_prior
             g[rows] -= p.weight_prior @ s.weights + WEIGHT_COST / WEIGHT_PRIOR
+            # The view's own unknowns are eliminated; weights that stay at a bound are none.
+            step = _bounded(h + np.diag(np.r_[np.full(k, 1e-6), np.ones(len(g) - k)]),
+                            np.r_[g[:k], g[k:] - s.shape], s.weights, 6)[:k]  # fmt: skip
+            after = s.weights + step[rows]
+            free = np.r_[np.ones(6, bool), (after > 1e-6) & (after < 1 - 1e-6)]
+            held = np.flatnonzero(~free)
+            g = g - h[:, held] @ step[held]
+            free = np.flatnonzero(free)
+            across = h[np.ix_(free, np.arange(k, len(g)))]
             own = np.linalg.solve(
-                h[:k, :k] + 1e-6 * np.eye(k), np.c_[g[:k], h[:k, k:]]
-            )  # the view's own unknowns are eliminated
-            total_h += h[k:, k:] - h[k:, :k] @ own[:, 1:]
-            total_g += g[k:] - h[k:, :k] @ own[:, 0]
+                h[np.ix_(free, free)] + 1e-6 * np.eye(len(free)), np.c_[g[free], across]
+            )
+            total_h += h[k:, k:] - across.T @ own[:, 1:]
+            total_g += g[k:] - across.T @ own[:, 0]
         shape = np.clip(states[0].shape + np.linalg.solve(total_h, total_g), -4, 4)
         for s, points in zip(states, views, strict=True):
             s.shape = shape.copy()
