@@ -11,181 +11,29 @@ from numpy.typing import NDArray
 from talkgen.raster.fragments import Fragments, interpolate, rasterize
 from talkgen.render.background import smoothstep
 from talkgen.render.composite import lay_over, sample_float
-from talkgen.render.inpaint import polygon_mask, push_pull
 from talkgen.render.mouth import TEETH_COLUMNS, MouthParts, teeth_row
-from talkgen.render.rings import CHEEKS, INNER_LIPS, LIPS
-
-OPEN_GAP = 0.025
-"""Inner lip gap of the photograph, in inter-ocular distances, above which it shows an interior."""
-
-VIVID_SKIN = 0.2
-"""Saturation of the cheeks from which on a picture counts as fully coloured."""
+from talkgen.render.mouth_photo import MouthColors, MouthPhoto
+from talkgen.types import MOTION_CHANNELS
 
 SLIT = 0.008
 """Half width of a slit between the lips, in inter-ocular distances, that shows nothing inside."""
 
-BARED = 0.03
-"""Reach of the photograph's colours above its teeth, in inter-ocular distances."""
+SEAM = 0.5
+"""Depth of the shade where shut lips meet."""
 
 LIP_LINE = 0.65
 """Brightness of the line between shut lips, over that of the lips."""
 
+_FUNNEL, _PUCKER = (MOTION_CHANNELS.index(name) for name in ("mouthFunnel", "mouthPucker"))
+
+ROUND_SHIFT_CM = np.array([-0.50, 0.45, 0.10, 0.0], np.float32)
+"""How far the upper row, the lower row, the tongue and the dark behind move down in round lips."""
+
+ROUND_SHADE = 0.62
+"""Share of light that round lips keep from what is behind them."""
+
 SOFTNESS = 0.010
 """Blur of what is drawn, in inter-ocular distances."""
-
-
-@dataclass(frozen=True, eq=False)
-class MouthColors:
-    """Colours (3,) float32, 0 to 255, of what is drawn; warmth: what enamel loses near the gum."""
-
-    enamel: NDArray[np.float32]
-    gum: NDArray[np.float32]
-    tongue: NDArray[np.float32]
-    dark: NDArray[np.float32]
-    warmth: NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class MouthPhoto:
-    """What the photograph itself shows between open lips.
-
-    origin : (x, y) of the crop; crop : (h, w, 3) float32, continued upwards under the upper lip
-    seen : (h, w) float32 in [0, 1]
-    edge : (5,) middle column, half width and parabola of the upper teeth's lower edge, in pixels of
-        the crop, None where no teeth are seen
-    enamel : (3,) their colour, None where none are seen
-    """
-
-    origin: tuple[int, int]
-    crop: NDArray[np.float32]
-    seen: NDArray[np.float32]
-    edge: NDArray[np.float32] | None
-    enamel: NDArray[np.float32] | None
-
-
-def _mean_color(
-    image: NDArray[np.uint8], points: NDArray[np.float32], radius: float
-) -> NDArray[np.float32]:
-    """Return the median colour (3,) about some points of the picture."""
-    height, width = image.shape[:2]
-    reach = max(1, round(radius))
-    colors = []
-    for x, y in np.round(points).astype(int).tolist():
-        x0, x1 = max(0, x - reach), min(width, x + reach + 1)
-        y0, y1 = max(0, y - reach), min(height, y + reach + 1)
-        if x0 < x1 and y0 < y1:
-            colors.append(np.median(image[y0:y1, x0:x1].reshape(-1, 3), axis=0))
-    return np.median(colors, axis=0).astype(np.float32) if colors else np.float32([150, 120, 110])
-
-
-def _luminance(color: NDArray[np.float32]) -> float:
-    return float(color @ np.float32([0.299, 0.587, 0.114]))
-
-
-def mouth_colors(
-    image: NDArray[np.uint8],
-    landmarks: NDArray[np.float32],
-    interocular: float,
-    photo: MouthPhoto | None,
-) -> MouthColors:
-    """Return colours fitting the light of a portrait; landmarks (478, 2) in pixels."""
-    cheek = _mean_color(image, landmarks[list(CHEEKS)], 0.04 * interocular)
-    lip = _mean_color(image, landmarks[list(LIPS)], 0.012 * interocular)
-    eyes = np.concatenate([landmarks[[33, 133, 362, 263]], landmarks[[468, 473]]])
-    white = []
-    for corner, iris in ((0, 4), (1, 4), (2, 5), (3, 5)):
-        middle = 0.5 * (eyes[corner] + eyes[iris])
-        white.append(_mean_color(image, middle[None], 0.01 * interocular))
-    sclera = np.percentile(white, 70, axis=0).astype(np.float32)
-    light = float(np.clip(1.08 * _luminance(cheek), 0.95 * _luminance(sclera), 235.0))
-    # Teeth keep the white balance of the picture, taken from the whites of the eyes, not the skin.
-    cast = sclera / max(_luminance(sclera), 1.0)
-    # A grey picture stays grey, a faded one faded.
-    vivid = float(np.clip(np.ptp(cheek) / max(float(cheek.max()), 1.0) / VIVID_SKIN, 0.0, 1.0))
-    neutral = 1.0 + vivid * np.float32([0.10, 0.0, -0.09])
-    balance = neutral * (0.65 + 0.35 * np.clip(cast, 0.8, 1.2))
-    enamel = np.float32(light) * balance / _luminance(balance)
-    if photo is not None and photo.enamel is not None:
-        enamel = photo.enamel
-    lip_light = _luminance(lip)
-    pink = 1.0 + vivid * np.float32([0.28, -0.14, -0.16])
-    flesh = 0.5 * lip / max(lip_light, 1.0) + 0.5 * pink
-    gum = flesh * np.float32(0.62 * lip_light + 0.2 * light)
-    tongue = flesh * np.float32(0.55 * lip_light + 0.25 * light)
-    dark = flesh * np.float32(0.14 * _luminance(cheek) + 6.0)
-    warmth = vivid * np.float32([0.0, 0.02, 0.07])
-    return MouthColors(*(c.astype(np.float32) for c in (enamel, gum, tongue, dark, warmth)))
-
-
-def photographed_mouth(
-    image: NDArray[np.uint8], landmarks: NDArray[np.float32], interocular: float
-) -> MouthPhoto | None:
-    """Return what is seen between the lips of the photograph, None where they are shut."""
-    gap = float(np.linalg.norm(landmarks[13] - landmarks[14]))
-    if gap < OPEN_GAP * interocular:
-        return None
-    ring = landmarks[list(INNER_LIPS)]
-    reach = 0.12 * interocular
-    x0, y0 = np.maximum(np.floor(ring.min(axis=0) - reach), 0).astype(int).tolist()
-    x1, y1 = np.ceil(ring.max(axis=0) + reach).astype(int).tolist()
-    x1, y1 = min(x1, image.shape[1]), min(y1, image.shape[0])
-    crop = image[y0:y1, x0:x1].astype(np.float32)
-    points = ring - np.array([x0, y0], np.float32)
-    # The rim holds colours of the lips already.
-    seen = polygon_mask(points, crop.shape[:2], -max(0.5, 0.006 * interocular))
-    edge, enamel = _upper_teeth(crop, seen, image, landmarks, interocular)
-    # Where a rising lip bares more than the photograph shows, its uppermost colours go on.
-    above = np.maximum.accumulate(seen[::-1], axis=0)[::-1]
-    crop = crop + (push_pull(crop, seen) - crop) * (above - seen)[..., None]
-    height = cv2.distanceTransform((seen < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-    seen = np.maximum(seen, above * np.exp(-height / (BARED * interocular))).astype(np.float32)
-    return MouthPhoto((x0, y0), crop, seen, edge, enamel)
-
-
-def _upper_teeth(
-    crop: NDArray[np.float32],
-    seen: NDArray[np.float32],
-    image: NDArray[np.uint8],
-    landmarks: NDArray[np.float32],
-    interocular: float,
-) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-    """Return the curve where the upper teeth end and their colour, None without teeth.
-
-    The curve holds its middle column, its half width and the coefficients of a parabola over the
-    columns between -1 and 1, all in pixels of the crop.
-    """
-    cheek = _mean_color(image, landmarks[list(CHEEKS)], 0.04 * interocular)
-    luminance = crop @ np.float32([0.299, 0.587, 0.114])
-    redness = (crop[..., 0] - crop[..., 1:].mean(axis=2)) / np.maximum(luminance, 1.0)
-    skin_redness = float(cheek[0] - cheek[1:].mean()) / max(_luminance(cheek), 1.0)
-    inside = seen > 0.5
-    bright = np.percentile(luminance[inside], 90) if inside.sum() > 20 else 0.0
-    teeth = inside & (luminance > 0.62 * bright) & (redness < 0.75 * skin_redness + 0.05)
-    if bright < 0.55 * _luminance(cheek) or teeth.sum() < 0.15 * inside.sum():
-        return None, None
-    columns = np.flatnonzero(inside.sum(axis=0) > 0.35 * inside.sum(axis=0).max())
-    at, ends = [], []
-    for x in columns:
-        rows = np.flatnonzero(teeth[:, x])
-        if len(rows) == 0:
-            continue
-        # The first unbroken run from above: a second one would be the lower teeth.
-        breaks = np.flatnonzero(np.diff(rows) > max(2.0, 0.012 * interocular))
-        at.append(x)
-        ends.append(rows[breaks[0]] if len(breaks) else rows[-1])
-    if len(ends) < 0.5 * len(columns) or len(ends) < 6:
-        return None, None
-    x, y = np.array(at, float), np.array(ends, float)
-    center, half = float(columns.mean()), float(np.ptp(columns)) / 2
-    for _ in range(3):  # a parabola; columns that fall short of it are gaps and shadows
-        curve = np.polyfit((x - center) / half, y, 2)
-        off = y - np.polyval(curve, (x - center) / half)
-        keep = np.abs(off) <= max(1.5 * float(np.median(np.abs(off))), 1.0)
-        if keep.sum() < 6:
-            break
-        x, y = x[keep], y[keep]
-    edge = np.array([center, half, *curve], np.float32)
-    return edge, np.median(crop[teeth], axis=0).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,9 +50,16 @@ class Interior:
     photo: MouthPhoto | None
 
     def moved(
-        self, jaw: NDArray[np.float32], shift: NDArray[np.float32], tongue_out: float
+        self,
+        jaw: NDArray[np.float32],
+        shift: NDArray[np.float32],
+        tongue_out: float,
+        rounded: float = 0.0,
     ) -> NDArray[np.float32]:
-        """Return (N, 3) head-frame vertices under a jaw transform (3, 4) and a shift (3,)."""
+        """Return (N, 3) head-frame vertices under a jaw transform (3, 4) and a shift (3,).
+
+        rounded : 0 to 1; round lips stand off the teeth, which then end behind their edges
+        """
         rest = self.parts.vertices
         with_jaw = rest @ jaw[:, :3].T + jaw[:, 3]
         share = self.parts.jaw[:, None]
@@ -212,7 +67,15 @@ class Interior:
         if tongue_out > 0.0:
             front = self.parts.kind == 2
             out[front, 2] -= 2.4 * tongue_out * (1.0 - self.parts.place[front, 1])
+        if rounded > 0.0:
+            out[:, 1] += np.float32(rounded) * ROUND_SHIFT_CM[self.parts.kind]
         return out.astype(np.float32)
+
+
+def rounding(weights: NDArray[np.float32]) -> float:
+    """Return how round weights (52,) make the lips, 0 to 1."""
+    amount = weights[_FUNNEL] + 0.8 * weights[_PUCKER]
+    return float(smoothstep(0.15, 0.75, amount))
 
 
 def draw_mouth(
@@ -223,6 +86,8 @@ def draw_mouth(
     points: NDArray[np.float32],
     interocular: float,
     changed: float,
+    seam: NDArray[np.float32],
+    rounded: float = 0.0,
 ) -> None:
     """Draw the inside of the mouth into `frame`, the mouth's box of the picture, in place.
 
@@ -230,8 +95,12 @@ def draw_mouth(
         of the pixel is not covered
     points : (N, 3) the parts, in pixels of the box
     changed : 0 where the lips are as photographed, 1 where they are far from it
+    seam : (2, n, 2) pixels of the box, the inner edges of the upper and the lower lip
+    rounded : 0 to 1, how round the lips are: little light passes between them
     """
     height, width = frame.shape[:2]
+    if interior.photo is not None and changed > 0.0:
+        _draw_seam(frame, seam, interior.colors.dark, changed, interocular)
     if covered.min() >= 1.0:
         return
     parts = interior.parts
@@ -243,6 +112,7 @@ def draw_mouth(
     kind = np.where(drawn.triangle >= 0, np.rint(there[..., 5]), 3.0)
     color = _shaded(kind, there, interior.colors)
 
+    color += (ROUND_SHADE * rounded) * (interior.colors.dark - color)
     opening = 1.0 - covered
     wide = max(0.030 * interocular, 1.0)
     light = cv2.GaussianBlur(opening, (0, 0), wide)
@@ -264,12 +134,40 @@ def draw_mouth(
             places = np.ascontiguousarray(there[..., 3:5])
             seen = cv2.remap(photo.seen, places, None, cv2.INTER_LINEAR, borderValue=0.0)
             seen *= cv2.GaussianBlur((kind == 0).astype(np.float32), (0, 0), 0.5)
-            color += seen[..., None] * (sample_float(photo.crop, places) - color)
+            seen *= 1.0 - ROUND_SHADE * rounded
+            teeth = sample_float(photo.crop, places)
+            teeth *= (0.78 + 0.22 * np.clip(1.5 * shadow, 0.0, 1.0))[..., None]
+            color += seen[..., None] * (teeth - color)
         opening = opening * np.float32(changed)
         _close_slits(frame, covered, missed, changed, interocular)
     # In a slit too thin to look into stays the line that the photograph has there.
     open_here = cv2.GaussianBlur(1.0 - covered, (0, 0), max(SLIT * interocular, 0.9))
     lay_over(frame, color, opening * smoothstep(0.2, 0.5, open_here))
+
+
+def _draw_seam(
+    frame: NDArray[np.uint8],
+    seam: NDArray[np.float32],
+    dark: NDArray[np.float32],
+    share: float,
+    interocular: float,
+) -> None:
+    """Draw the shade where the lips of an open photograph now meet: it has no such line."""
+    gap = np.linalg.norm(seam[0] - seam[1], axis=1) / interocular
+    strength = share * SEAM * (1.0 - smoothstep(0.004, 0.03, gap.astype(np.float32)))
+    if strength.max() <= 0.0:
+        return
+    middle = seam.mean(axis=0)
+    mask = np.zeros(frame.shape[:2], np.float32)
+    thick = 0.012 * interocular
+    wide = max(1, round(thick))
+    strength *= min(1.0, thick / wide)
+    for k in range(len(middle) - 1):
+        (x0, y0), (x1, y1) = np.rint(middle[k : k + 2] * 16.0).astype(int).tolist()
+        level = float(0.5 * (strength[k] + strength[k + 1]))
+        cv2.line(mask, (x0, y0), (x1, y1), level, wide, cv2.LINE_8, shift=4)
+    mask = cv2.GaussianBlur(mask, (0, 0), max(0.006 * interocular, 0.6))
+    lay_over(frame, np.broadcast_to(dark, frame.shape), mask)
 
 
 def _close_slits(

@@ -18,7 +18,7 @@ CREASE = 0.10
 PRESS = 0.012
 """How far, in inter-ocular distances, the lids of a full blink overlap."""
 
-LASH_REACH = 0.15
+LASH_REACH = 0.115
 """How far lashes stand off the eye's opening, in inter-ocular distances."""
 
 

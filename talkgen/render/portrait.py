@@ -24,11 +24,11 @@ from talkgen.render.eyes import (
     draw_eye,
     lid_opening,
 )
-from talkgen.render.interior import Interior, draw_mouth
+from talkgen.render.interior import Interior, draw_mouth, rounding
 from talkgen.render.jaw import rigid_movement
 from talkgen.render.lids import EyeLayers
 from talkgen.render.pose import limited, project, rotation_matrix
-from talkgen.render.rings import INNER_LIPS, LOWER_LID, UPPER_LID
+from talkgen.render.rings import INNER_LIPS, LOWER_INNER, LOWER_LID, UPPER_INNER, UPPER_LID
 from talkgen.render.texture import toward_viewer
 from talkgen.types import ImageArray
 
@@ -270,14 +270,17 @@ class PreparedPortrait:
         changed: float,
         extra: Displacement | None,
     ) -> None:
-        ring = self.head.landmarks(points)[list(INNER_LIPS), :2]
+        marks = self.head.landmarks(points)[:, :2]
+        ring = marks[list(INNER_LIPS)]
         pad = 0.05 * self.interocular
         box = _padded(ring, (pad, pad), region.shape)
         if box is None:
             return
         x0, y0, x1, y1 = box
+        own = rounding(np.asarray(self.fit.weights, np.float32))
+        rounded = max(0.0, rounding(weights) - own)
         inside = self.interior.moved(
-            self._jaw(vertices), self.mouth_shift, float(weights[channel("tongueOut")])
+            self._jaw(vertices), self.mouth_shift, float(weights[channel("tongueOut")]), rounded
         )
         drawn = project(inside, turn, scale, shift - np.array([x0, y0], np.float32))
         covered = self._covered(points, box)
@@ -289,6 +292,9 @@ class PreparedPortrait:
             drawn,
             self.interocular,
             changed,
+            np.stack([marks[list(UPPER_INNER)], marks[list(LOWER_INNER)]])
+            - np.array([x0, y0], np.float32),
+            rounded,
         )
         if extra is not None:
             extra.on_mouth(region[y0:y1, x0:x1], covered, ring - np.array([x0, y0], np.float32))

@@ -14,18 +14,13 @@ from talkgen.motion.retarget import Retargeter
 from talkgen.raster.fragments import interpolate
 from talkgen.render.background import Relief, build_relief, smoothstep
 from talkgen.render.eyes import Eye, channel
-from talkgen.render.interior import (
-    OPEN_GAP,
-    Interior,
-    mouth_colors,
-    photographed_mouth,
-    with_upper_edge,
-)
+from talkgen.render.interior import Interior, with_upper_edge
 from talkgen.render.jaw import rigid_movement
 from talkgen.render.lids import closing_lift, eye_layers
 from talkgen.render.lift import FLAT_LIFT, MAX_LIFT, lifted_residual
 from talkgen.render.lips import sealing
 from talkgen.render.mouth import mouth_parts
+from talkgen.render.mouth_photo import OPEN_GAP, mouth_colors, photographed_mouth
 from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.pose import project, rotation_matrix
 from talkgen.render.rings import (
@@ -33,6 +28,7 @@ from talkgen.render.rings import (
     LOWER_INNER,
     LOWER_LID,
     NOSTRILS,
+    OUTER_LIPS,
     SECOND_LID,
     SIDES,
     UPPER_INNER,
@@ -93,7 +89,7 @@ def prepare(
     """Return the portrait with its texture, relief, eyes and mouth worked out once."""
     image, landmarks = portrait.image, portrait.face.landmarks
     placed = place(head, landmarks[:, :2], portrait.face.interocular, fit)
-    facing, places, opacity, rim, relief = _surface(placed, image.shape[:2])
+    facing, places, opacity, rim, relief = _surface(placed, image)
     eyes, shut_places, margins, creases = _eyes(placed)
     interior, mouth_shift = _interior(placed, image)
     retargeter = Retargeter(head, fit, (image.shape[1], image.shape[0]), landmarks)
@@ -144,7 +140,7 @@ def place(
 
 
 def _surface(
-    placed: Placed, size: tuple[int, ...]
+    placed: Placed, image: ImageArray
 ) -> tuple[float, NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], Relief]:
     """Return how the skin's triangles face, its places in the photograph, opacity, rim, relief."""
     head, faces, marks, points = placed.head, placed.skin_faces, placed.marks, placed.points
@@ -161,9 +157,9 @@ def _surface(
         placed.source,
         faces,
         head.weld,
-        seen & outside_mouth(points, marks, interocular),
+        seen & outside_mouth(points, marks, interocular, image),
         on_mesh[list(INNER_LIPS)],
-        marks[list(INNER_LIPS)].mean(axis=0),
+        np.stack([marks[list(INNER_LIPS)], marks[list(OUTER_LIPS)]], axis=1),
         scale,
     )
     shown = np.unique(faces)
@@ -172,7 +168,7 @@ def _surface(
     solid = np.zeros((*fragments.depth.shape, 1), np.float32)
     interpolate(fragments, faces, firm, solid)
     relief = build_relief(
-        (size[0], size[1]),
+        (image.shape[0], image.shape[1]),
         points[shown, :2],
         fragments.depth,
         (solid[..., 0] > 0.6).astype(np.float32),

@@ -33,6 +33,11 @@ INNER_LIPS = (
 )  # fmt: skip
 """Along the inner edge of the lips, from one corner over the upper lip and back."""
 
+OUTER_LIPS = (
+    61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146,
+)  # fmt: skip
+"""Along the outer edge, opposite to each of `INNER_LIPS`."""
+
 UPPER_INNER = INNER_LIPS[:11]
 LOWER_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 """Along the inner edges of the upper and the lower lip, from the same corner."""

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import dijkstra
 from talkgen.raster.compiled import kernel
 from talkgen.raster.fragments import Fragments, rasterize
 from talkgen.render.background import smoothstep
-from talkgen.render.rings import FACE_OVAL, INNER_LIPS
+from talkgen.render.rings import FACE_OVAL, INNER_LIPS, LIPS
 
 EDGE_INSIDE = 0.05
 EDGE_OUTSIDE = 0.10
@@ -23,8 +23,14 @@ BACK_FADE_CM = (-6.0, -2.5)
 NOSTRIL_CM = 1.3
 """Reach of a nostril about its landmarks."""
 
-LIP_MARGIN = 0.020
+LIP_MARGIN = 0.014
 """Distance from an open mouth, in eye distances, within which pixels are not the lips' alone."""
+
+LIP_DOUBT = 0.035
+"""Distance from an open mouth within which a pixel is a lip's only if it has its colour."""
+
+LIP_SHARE = 0.55
+"""Share of a lip's height, from its inner edge, that its hidden inside is textured from."""
 
 LIP_REACH_CM = 1.6
 """Hidden vertices this near to the inner lips take the lips' own skin."""
@@ -154,14 +160,35 @@ def nostril_opacity(
 
 
 def outside_mouth(
-    points: NDArray[np.float32], landmarks: NDArray[np.float32], interocular: float
+    points: NDArray[np.float32],
+    landmarks: NDArray[np.float32],
+    interocular: float,
+    image: NDArray[np.uint8],
 ) -> NDArray[np.bool_]:
     """Return which vertices (V,) lie clear of the opening between open lips."""
     if np.linalg.norm(landmarks[13] - landmarks[14]) < 0.02 * interocular:
         return np.ones(len(points), bool)
     ring = landmarks[list(INNER_LIPS)].astype(np.float32)
-    distance = [cv2.pointPolygonTest(ring, (float(x), float(y)), True) for x, y in points[:, :2]]
-    return np.array(distance) < -LIP_MARGIN * interocular
+    distance = np.array(
+        [cv2.pointPolygonTest(ring, (float(x), float(y)), True) for x, y in points[:, :2]]
+    )
+    clear = distance < -max(LIP_MARGIN * interocular, 1.5)
+    # Landmarks may lie on the teeth: what looks like them, or like the dark, is no lip.
+    near = np.flatnonzero(clear & (distance > -LIP_DOUBT * interocular))
+    x, y = np.rint(points[near, :2]).astype(int).T
+    x, y = np.clip(x, 0, image.shape[1] - 1), np.clip(y, 0, image.shape[0] - 1)
+    color = image[y, x].astype(np.float32)
+    sample = landmarks[list(LIPS), :2].round().astype(int)
+    lips = image[
+        np.clip(sample[:, 1], 0, image.shape[0] - 1), np.clip(sample[:, 0], 0, image.shape[1] - 1)
+    ].astype(np.float32)
+    light, lip_light = color.mean(axis=1), np.maximum(lips.mean(axis=1), 1.0)
+    red = (color[:, 0] - color[:, 2]) / np.maximum(light, 1.0)
+    lip_red = float(np.median((lips[:, 0] - lips[:, 2]) / lip_light))
+    dark = light < 0.55 * float(np.median(lip_light))
+    grey = (red < 0.5 * lip_red) & (light > 0.8 * float(np.median(lip_light)))
+    clear[near[dark | grey]] = False
+    return clear
 
 
 def lip_places(
@@ -171,12 +198,13 @@ def lip_places(
     weld: NDArray[np.int32],
     seen: NDArray[np.bool_],
     ring: NDArray[np.float32],
-    mouth_center: NDArray[np.float32],
+    bands: NDArray[np.float32],
     scale: float,
 ) -> NDArray[np.float32]:
     """Return source places (V, 2) where hidden vertices inside the lips mirror the lip outside.
 
     vertices : (V, 3) cm; ring : (n, 3) cm, points along the inner lips; scale : pixels a cm
+    bands : (n, 2, 2) pixels of the photograph, the lip's inner and outer edge at those points
     """
     out = places.copy()
     near = np.flatnonzero(
@@ -202,8 +230,11 @@ def lip_places(
         if not np.isfinite(distance[row]) or source[row] < 0:
             continue
         edge = near[source[row]]
-        outwards = places[edge] - mouth_center
-        outwards = np.array([0.25 * outwards[0], outwards[1]])
-        outwards = outwards / max(float(np.linalg.norm(outwards)), 1e-6)
-        out[vertex] = places[edge] + outwards * min(float(distance[row]), 0.5) * 0.8 * scale
+        start, end = bands[int(np.linalg.norm(ring - vertices[edge], axis=1).argmin())]
+        thick = max(float(np.linalg.norm(end - start)), 1e-6)
+        across = (end - start) / thick
+        # To and fro within the red: beyond it there is skin.
+        most = max(LIP_SHARE * thick - float((places[edge] - start) @ across), 0.5)
+        reach = min(float(distance[row]), 0.5) * 0.8 * scale % (2.0 * most)
+        out[vertex] = places[edge] + across * min(reach, 2.0 * most - reach)
     return np.where((weld == np.arange(len(weld)))[:, None], out, out[weld])
