@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from talkgen.face.head import HeadModel
 from talkgen.render.rings import LOWER_INNER, UPPER_INNER
+from talkgen.types import MOTION_CHANNELS
 
 UPPER_SHARE = 0.35
 """Share of the gap that the upper lip closes."""
@@ -53,6 +54,25 @@ def sealing(
         field = (2 * reach - distance) @ np.linalg.solve(system, amount) * fade
         out[near] += (field[:, None] * up).astype(np.float32)
     return out
+
+
+def closing_step(
+    head: HeadModel, vertices: NDArray[np.float32], up: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return (V, 3) cm that takes a centimetre from the middle of the gap of parted lips.
+
+    vertices : (V, 3) cm with shut lips; up : (3,) unit vector of the head frame
+    """
+    jaw = head.expression_basis[MOTION_CHANNELS.index("jawOpen")]
+    opened = vertices + np.float32(0.12) * jaw
+    upper, lower = [82, 13, 312], [87, 14, 317]
+
+    def gap(shape: NDArray[np.float32]) -> float:
+        points = head.landmarks(shape)
+        return float(((points[upper] - points[lower]) @ up).mean())
+
+    field = sealing(head, opened, up)
+    return field / np.float32(max(gap(opened) - gap(opened + field), 1e-3))
 
 
 def _shares(gap: NDArray[np.float32]) -> NDArray[np.float32]:

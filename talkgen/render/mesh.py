@@ -19,6 +19,9 @@ from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.prepare import prepare
 from talkgen.types import Face, ImageArray, Motion, Portrait
 
+FITTED_GAPS = (0.03, 0.05)
+"""Lip gaps, in inter-ocular distances, that weights fitted to shut lips leave, and surely do not."""
+
 
 class MeshRenderer:
     """Draws portraits with the embedded 3D head. No network takes part, and no GPU is needed.
@@ -75,7 +78,7 @@ class MeshRenderer:
 def sealing(
     head: HeadModel, ready: PreparedPortrait, space: str
 ) -> Callable[[NDArray[np.float32]], float]:
-    """Return how far (0 to 1) weights (52,) of a motion shut what the fit left of the lips' gap."""
+    """Return what takes weights (52,) of a motion to how far they shut the lips (see `frame`)."""
     if space != "camera":
         return lambda weights: 1.0
     gaps, slopes = lip_gaps(head, head.neutral(ready.fit.identity))
@@ -83,8 +86,13 @@ def sealing(
 
     def sealed(weights: NDArray[np.float32]) -> float:
         # At the portrait's own lips the picture stands as it is; the rest goes as they shut.
+        # Weights fitted to shut lips leave a gap too, which goes last.
         now = float(gaps[0] + slopes[0] @ weights)
-        return float(np.clip(1.0 - now / own, 0.0, 1.0)) if own > SHUT_GAP else 0.0
+        if own <= SHUT_GAP:
+            return 0.0
+        shut, near = min(FITTED_GAPS[0], 0.4 * own), min(FITTED_GAPS[1], 0.7 * own)
+        rest = np.clip((own - now) / (own - near), 0.0, 1.0)
+        return float(rest + np.clip((near - now) / (near - shut), 0.0, 1.0))
 
     return sealed
 

@@ -78,6 +78,7 @@ class PreparedPortrait:
     jaw_vertices: NDArray[np.int32]
     mouth_shift: NDArray[np.float32]
     seal: NDArray[np.float32]
+    closing: NDArray[np.float32]
     retargeter: Retargeter
 
     def __post_init__(self) -> None:
@@ -94,7 +95,11 @@ class PreparedPortrait:
         """Return the head's vertices (V, 3), cm, under expression weights (52,)."""
         out = self.head.deform(self.neutral, weights) + self.lift
         if sealed > 0.0:
-            out += np.float32(sealed) * self.seal
+            out += np.float32(min(sealed, 1.0)) * self.seal
+        if sealed > 1.0:
+            marks = self.head.landmarks(out)
+            gap = float((marks[[87, 14, 317], 1] - marks[[82, 13, 312], 1]).mean())
+            out += np.float32((sealed - 1.0) * max(gap, 0.0)) * self.closing
         for eye in self.eyes.values():
             progress = blink_progress(float(weights[eye.blink]), float(self.fit.weights[eye.blink]))
             if progress > 0.0:
@@ -116,7 +121,8 @@ class PreparedPortrait:
         weights : (52,) absolute, in [0, 1]
         rotation : (3,) radians, absolute; softly limited about the photograph's
         translation : (2,) pixels of the head's origin; scale : pixels a centimetre
-        sealed : 1 where the motion starts from the portrait's shut lips (speech), 0 for tracks
+        sealed : 1 where the motion starts from the portrait's shut lips (speech), 0 where it is
+            the portrait's own gap that it starts from (tracks); up to 2 closes what gap remains
         extra : what a refined track moves besides
         """
         fit = self.fit

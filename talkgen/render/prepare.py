@@ -18,7 +18,7 @@ from talkgen.render.interior import Interior, with_upper_edge
 from talkgen.render.jaw import rigid_movement
 from talkgen.render.lids import closing_lift, eye_layers
 from talkgen.render.lift import FLAT_LIFT, MAX_LIFT, lifted_residual
-from talkgen.render.lips import sealing
+from talkgen.render.lips import closing_step, sealing
 from talkgen.render.mouth import mouth_parts
 from talkgen.render.mouth_photo import OPEN_GAP, mouth_colors, photographed_mouth
 from talkgen.render.portrait import PreparedPortrait
@@ -96,6 +96,8 @@ def prepare(
     resting = head.deform(placed.neutral, retargeter.rest).astype(np.float32) + placed.lift
     seal = sealing(head, resting, UP)
     seal[placed.hidden] = 0.0
+    closing = closing_step(head, resting + seal, UP)
+    closing[placed.hidden] = 0.0
     return PreparedPortrait(
         image=image, landmarks=landmarks, fit=fit, head=head, threads=threads,
         interocular=placed.interocular, neutral=placed.neutral, lift=placed.lift,
@@ -105,7 +107,7 @@ def prepare(
         relief=relief, eyes=eyes,
         layers=eye_layers(image, placed.marks, placed.interocular, margins, creases),
         shut_places=shut_places, interior=interior, jaw_vertices=_jaw_vertices(head),
-        mouth_shift=mouth_shift, seal=seal, retargeter=retargeter,
+        mouth_shift=mouth_shift, seal=seal, closing=closing, retargeter=retargeter,
     )  # fmt: skip
 
 

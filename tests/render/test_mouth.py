@@ -8,7 +8,7 @@ from PIL import Image
 
 from talkgen.motion.blend import blended
 from talkgen.render.interior import rounding
-from talkgen.render.mesh import MeshRenderer
+from talkgen.render.mesh import MeshRenderer, sealing
 from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.pose import project
 from talkgen.render.rings import INNER_LIPS
@@ -96,3 +96,16 @@ def test_rounding_needs_funnel_or_pucker() -> None:
     assert rounding(weights(jawOpen=1.0, mouthSmileLeft=1.0)) == 0.0
     assert rounding(weights(mouthFunnel=0.4)) < rounding(weights(mouthFunnel=0.6))
     assert rounding(weights(mouthFunnel=0.5, mouthPucker=0.4)) == 1.0
+
+
+def test_a_track_shuts_what_its_weights_leave_open(ready: PreparedPortrait) -> None:
+    own = ready.fit.weights
+    sealed = sealing(ready.head, ready, "camera")
+    assert sealed(own) == pytest.approx(0.0, abs=1e-6)
+    amounts = [sealed(own * share) for share in np.linspace(1.0, 0.0, 9)]
+    assert (np.diff(amounts) >= -1e-6).all()
+    assert amounts[-1] == pytest.approx(2.0)
+    nearly = ready.retargeter.rest + weights(jawOpen=0.04)
+    points = ready.head.landmarks(ready.vertices(nearly, 2.0))
+    gap = (points[[87, 14, 317], 1] - points[[82, 13, 312], 1]).mean()
+    assert gap < 0.005 * ready.head.interocular_of(ready.neutral)
