@@ -20,7 +20,7 @@ from talkgen.render.prepare import prepare
 from talkgen.types import Face, ImageArray, Motion, Portrait
 
 FITTED_GAPS = (0.03, 0.05)
-"""Lip gaps, in inter-ocular distances, that weights fitted to shut lips leave, and surely do not."""
+"""Lip gaps, in inter-ocular distances, that weights fitted to shut lips leave, and do not."""
 
 
 class MeshRenderer:
