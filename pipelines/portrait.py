@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 
 from talkgen.errors import InputError, NoFaceError
@@ -17,7 +18,7 @@ from talkgen.face.quality import assess
 from talkgen.io.image import as_image
 from talkgen.io.points import as_points, read_points
 from talkgen.protocols import FaceAnalyzer
-from talkgen.types import Face, ImageArray, Portrait
+from talkgen.types import Face, FloatArray, ImageArray, Portrait
 
 HEAD_SIDES = 2.4
 """Side of a head crop in extents of the face's landmarks."""
@@ -26,6 +27,9 @@ MIN_SIZE, MAX_SIZE = 64, 8192
 """Longer side of the frames in pixels; H.264 goes no further."""
 MIN_FACE_PX = 48
 """Longer side of the face box under which a face has too few pixels to be animated."""
+
+MATTE_EYES_PX, MATTE_SIDE_PX = 150.0, 1280.0
+"""Eye distance and longer side of the picture, in pixels, that the matte is read at."""
 
 log = logging.getLogger("talkgen")
 
@@ -66,7 +70,27 @@ def load_portrait(
         )
     chosen = choose_face(faces, face)
     check_quality(image, chosen)
-    return Portrait(image, chosen)
+    return Portrait(image, chosen, alpha=person_matte(image, chosen))
+
+
+def person_matte(image: ImageArray, face: Face) -> FloatArray:
+    """Return where the picture shows the person, (H, W) float32 in [0, 1]; the rest is background.
+
+    Large pictures are read at a smaller size: the edge is soft within a pixel of that.
+    """
+    from talkgen.face.matte import HeadMatte
+
+    height, width = image.shape[:2]
+    factor = min(1.0, MATTE_EYES_PX / face.interocular, MATTE_SIDE_PX / max(height, width))
+    if factor < 1.0:
+        size = (max(2, round(width * factor)), max(2, round(height * factor)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        by = np.float32([size[0] / width, size[1] / height, factor])
+        face = replace(face, landmarks=face.landmarks * by, box=face.box * np.tile(by[:2], 2))
+    matte = 1.0 - HeadMatte.from_pretrained().read(image, face)[0]
+    if factor < 1.0:
+        matte = cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(matte, dtype=np.float32)
 
 
 def cropped(portrait: Portrait) -> Portrait:

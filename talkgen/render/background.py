@@ -43,6 +43,10 @@ BACK_DEPTH_CM = 0.5
 BACK_RING = 0.25
 """Depth of hair and ears in the head frame, reached this many head radii outside the ellipse."""
 
+EDGE_BAND = 2.5
+EDGE_NODES = 1.5
+"""Over this many times the pull at an edge, and nodes, what the picture's edge cuts gives way."""
+
 NEIGHBOURS = 6
 PULL_SMOOTHING = 2.0  # nodes
 EXPRESSION_REACH_CM = 2.2
@@ -66,6 +70,7 @@ class Relief:
     ring : (G,) float32, 0 inside the head, 1 a head radius outside
     head : (G,) float32 in [0, 1], share of the head's rotation (fades down the neck)
     neighbours, pull : (G, K) int32, float32, mesh vertices whose expression moves a node
+    size : width and height of the picture; step : pixels between nodes
     """
 
     grid: tuple[int, int]
@@ -76,6 +81,8 @@ class Relief:
     head: NDArray[np.float32]
     neighbours: NDArray[np.int32]
     pull: NDArray[np.float32]
+    size: tuple[int, int]
+    step: float
 
     def move(
         self,
@@ -106,12 +113,28 @@ class Relief:
         pulled = cv2.GaussianBlur(
             pulled.reshape(*self.grid, 2), (0, 0), PULL_SMOOTHING, borderType=cv2.BORDER_REPLICATE
         ).reshape(-1, 2)
-        offset = hold[:, None] * (offset + pulled)
+        offset = self._pinned(hold[:, None] * (offset + pulled))
         moved = np.empty((len(self.nodes), 3), np.float32)
         moved[:, :2] = self.nodes + offset
         # The rubber around lies behind the head, so a fold hides behind it.
         moved[:, 2] = turned[:, 2] * scale + (1.0 - hold) * 40.0 * source_scale
         return moved, hold > 0.0
+
+    def _pinned(self, offset: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return offsets (G, 2) with which no edge of the picture is drawn inwards.
+
+        What the edge cuts, a crown or a shoulder, is stretched instead: nothing is known beyond.
+        """
+        for axis, length in enumerate(self.size):
+            for sign, distance in ((1.0, self.nodes[:, axis]),
+                                   (-1.0, length - 1 - self.nodes[:, axis])):  # fmt: skip
+                inwards = sign * offset[:, axis]
+                at_edge = distance < EDGE_NODES * self.step
+                pull = float(inwards[at_edge].max(initial=0.0))
+                if pull > 0.0:
+                    ramp = smoothstep(0.0, EDGE_BAND * pull + EDGE_NODES * self.step, distance)
+                    offset[:, axis] *= np.where(inwards > 0.0, ramp, 1.0)
+        return offset
 
 
 def build_relief(
@@ -163,7 +186,9 @@ def build_relief(
     z = _extended_depth(grid, ring.reshape(ny, nx), depth, sure, depth_origin, scale)
     camera = np.column_stack([(nodes - translation) / scale, z.reshape(-1)]).astype(np.float32)
     neighbours, pull = _pull(nodes, mesh, scale)
-    return Relief((ny, nx), nodes, faces, camera, ring, head, neighbours, pull)
+    return Relief(
+        (ny, nx), nodes, faces, camera, ring, head, neighbours, pull, (width, height), step
+    )
 
 
 def _extended_depth(

@@ -36,9 +36,11 @@ def _sheet_map(sheet, weights, faces, nodes, x0, y0, step, first, last, out):  #
 
 @kernel
 def _source_map(  # type: ignore[no-untyped-def]
-    behind, step, mesh, mesh_weights, mesh_faces, places, x0, y0, still, first, last, out, span,
+    behind, step, mesh, mesh_weights, mesh_faces, places, alpha, x0, y0, still, first, last,
+    out, shown, span,
 ):  # fmt: skip
     one = np.float32(1.0)
+    bottom, edge = alpha.shape[0] - 1, alpha.shape[1] - 1
     for y in range(first, last):
         left, right = out.shape[1], -1
         row = y // step
@@ -70,11 +72,25 @@ def _source_map(  # type: ignore[no-untyped-def]
                 a, b, c = mesh_faces[f, 0], mesh_faces[f, 1], mesh_faces[f, 2]
                 v, w = mesh_weights[y, x, 0], mesh_weights[y, x, 1]
                 u = one - v - w
-                alpha = u * places[a, 2] + v * places[b, 2] + w * places[c, 2]
+                solid = u * places[a, 2] + v * places[b, 2] + w * places[c, 2]
                 mx = u * places[a, 0] + v * places[b, 0] + w * places[c, 0]
                 my = u * places[a, 1] + v * places[b, 1] + w * places[c, 1]
-                sx += alpha * (mx - sx)
-                sy += alpha * (my - sy)
+                sx += solid * (mx - sx)
+                sy += solid * (my - sy)
+            if bottom > 0:
+                # What the background shows is left where it is; what lay before it is taken away.
+                px = min(max(sx, np.float32(0.0)), np.float32(edge))
+                py = min(max(sy, np.float32(0.0)), np.float32(bottom))
+                ix, iy = min(int(px), edge - 1), min(int(py), bottom - 1)
+                upper = one * alpha[iy, ix] + (px - ix) * (one * alpha[iy, ix + 1] - alpha[iy, ix])
+                lower = one * alpha[iy + 1, ix] + (px - ix) * (
+                    one * alpha[iy + 1, ix + 1] - alpha[iy + 1, ix]
+                )
+                share = upper + (py - iy) * (lower - upper)
+                shown[y, x] = np.uint8(share + np.float32(0.5))
+                if share < 0.5 and alpha[y + y0, x + x0] == 0:
+                    sx, sy = np.float32(x + x0), np.float32(y + y0)
+                    shown[y, x] = 255
             out[y, x, 0] = sx
             out[y, x, 1] = sy
             if abs(sx - (x + x0)) > still or abs(sy - (y + y0)) > still:
@@ -118,6 +134,8 @@ def source_map(
     into: NDArray[np.float32],
     span: NDArray[np.int32],
     threads: int | None = None,
+    alpha: NDArray[np.uint8] | None = None,
+    shown: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.float32]:
     """Write to `into` (h, w, 2) the source position of each pixel and return it.
 
@@ -126,12 +144,16 @@ def source_map(
         not colours, so the edge of the mesh leaves neither seam nor double image.
     origin : (x, y) in the picture of the corner of `into`
     span : (h, 2) is written too: the columns of each row between which something moves
+    alpha : (H, W) uint8, where the source shows the person and not the background, which stays
+    shown : (h, w) uint8 is written with it: how much of a pixel is the person's now
     """
+    if alpha is None or shown is None:
+        alpha = shown = np.zeros((1, 1), np.uint8)
 
     def band(first: int, last: int) -> None:
         _source_map(
-            behind, step, mesh.triangle, mesh.weights, mesh_faces, places,
-            origin[0], origin[1], np.float32(STILL), first, last, into, span,
+            behind, step, mesh.triangle, mesh.weights, mesh_faces, places, alpha,
+            origin[0], origin[1], np.float32(STILL), first, last, into, shown, span,
         )  # fmt: skip
 
     over_rows(band, into.shape[0], threads)
@@ -159,6 +181,54 @@ def sample_moved(
 
     # Whole tiles, so that the frame does not depend on the number of threads.
     over_rows(band, -(-len(into) // TILE_ROWS), threads, least=4)
+
+
+@kernel
+def _reveal(background, places, shown, span, x0, y0, first, last, out):  # type: ignore[no-untyped-def]
+    edge, bottom = background.shape[1] - 1, background.shape[0] - 1
+    for y in range(first, last):
+        for x in range(span[y, 0], span[y, 1]):
+            share = shown[y, x]
+            if share >= 254:
+                continue
+            here = background[y + y0, x + x0]
+            if share <= 1:
+                for k in range(3):
+                    out[y, x, k] = here[k]
+                continue
+            px = min(max(places[y, x, 0], np.float32(0.0)), np.float32(edge))
+            py = min(max(places[y, x, 1], np.float32(0.0)), np.float32(bottom))
+            ix, iy = min(int(px), edge - 1), min(int(py), bottom - 1)
+            fx, fy = px - ix, py - iy
+            clear = np.float32(1.0) - share * np.float32(1.0 / 255.0)
+            for k in range(3):
+                upper = background[iy, ix, k] * (1 - fx) + background[iy, ix + 1, k] * fx
+                lower = background[iy + 1, ix, k] * (1 - fx) + background[iy + 1, ix + 1, k] * fx
+                there = upper * (1 - fy) + lower * fy
+                value = out[y, x, k] + clear * (here[k] - there) + np.float32(0.5)
+                out[y, x, k] = np.uint8(min(max(value, np.float32(0.0)), np.float32(255.0)))
+
+
+def reveal(
+    background: NDArray[np.uint8],
+    places: NDArray[np.float32],
+    shown: NDArray[np.uint8],
+    span: NDArray[np.int32],
+    origin: tuple[int, int],
+    into: NDArray[np.uint8],
+    threads: int | None = None,
+) -> None:
+    """Put the resting background (H, W, 3) where the person has left or only half covers it.
+
+    In a pixel of which the share `a` is the person's, the picture moved from p to x brought the
+    background of p along; it gives way to that of x: I(p) + (1 - a) (B(x) - B(p)). Where nothing
+    has moved that is the picture itself.
+    """
+
+    def band(first: int, last: int) -> None:
+        _reveal(background, places, shown, span, origin[0], origin[1], first, last, into)
+
+    over_rows(band, len(into), threads)
 
 
 def sample(

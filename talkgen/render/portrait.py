@@ -12,8 +12,9 @@ from talkgen.face.fit import HeadFit
 from talkgen.face.head import HeadModel
 from talkgen.motion.retarget import Retargeter
 from talkgen.raster.fragments import Fragments, coverage, rasterize
+from talkgen.render.backdrop import Backdrop
 from talkgen.render.background import Relief
-from talkgen.render.composite import sample_moved, sheet_map, source_map
+from talkgen.render.composite import reveal, sample_moved, sheet_map, source_map
 from talkgen.render.displace import Displacement
 from talkgen.render.eyes import (
     FULL_GAZE,
@@ -71,6 +72,7 @@ class PreparedPortrait:
     opacity: NDArray[np.float32]
     rim: NDArray[np.float32]
     relief: Relief
+    backdrop: Backdrop | None
     eyes: dict[str, Eye]
     layers: EyeLayers
     shut_places: dict[str, NDArray[np.float32]]
@@ -170,12 +172,17 @@ class PreparedPortrait:
         own = self.own_places + np.float32(changed) * (self.places - self.own_places)
         values = np.column_stack([own, self.opacity * solid]).astype(np.float32)
         span = self._buffer("span", (height, 2), np.int32)
+        shown = self._buffer("shown", (height, width), np.uint8)
+        drop = self.backdrop
         places = source_map(
             behind, step, skin, self.skin_faces, values, (x0, y0),
             self._buffer("places", (height, width, 2), np.float32), span, self.threads,
+            None if drop is None else drop.alpha, shown,
         )  # fmt: skip
         region = out[y0:y1, x0:x1]
         sample_moved(self.image, places, span, region, self.threads)
+        if drop is not None:
+            reveal(drop.image, places, shown, span, (x0, y0), region, self.threads)
         self._draw_eyes(region, skin, local, weights)
         self._draw_mouth(
             region, skin, local, vertices, turn, scale, shift - origin[:2], weights, changed,

@@ -12,6 +12,7 @@ from talkgen.face.head import PARTS, HeadModel
 from talkgen.face.stretch import POOR_FIT
 from talkgen.motion.retarget import Retargeter
 from talkgen.raster.fragments import interpolate
+from talkgen.render.backdrop import Backdrop, build_backdrop
 from talkgen.render.background import Relief, build_relief, smoothstep
 from talkgen.render.eyes import Eye, channel
 from talkgen.render.interior import Interior, with_upper_edge
@@ -104,11 +105,18 @@ def prepare(
         source=placed.source, source_rotation=placed.turn, skin_faces=placed.skin_faces,
         facing=facing,
         own_places=placed.points[:, :2].copy(), places=places, opacity=opacity, rim=rim,
-        relief=relief, eyes=eyes,
+        relief=relief, backdrop=_backdrop(portrait, placed), eyes=eyes,
         layers=eye_layers(image, placed.marks, placed.interocular, margins, creases),
         shut_places=shut_places, interior=interior, jaw_vertices=_jaw_vertices(head),
         mouth_shift=mouth_shift, seal=seal, closing=closing, retargeter=retargeter,
     )  # fmt: skip
+
+
+def _backdrop(portrait: Portrait, placed: Placed) -> Backdrop | None:
+    """Return what rests behind the person, None where no matte is known."""
+    if portrait.alpha is None:
+        return None
+    return build_backdrop(portrait.image, portrait.alpha, placed.marks, placed.interocular)
 
 
 def place(

@@ -107,17 +107,17 @@ def test_mouth_parts_fit_together() -> None:
 
 def small_relief():  # type: ignore[no-untyped-def]
     depth = np.full((60, 60), -80.0, np.float32)
-    mesh = np.random.default_rng(0).uniform(70, 130, (200, 2)).astype(np.float32)
+    mesh = np.random.default_rng(0).uniform(370, 430, (200, 2)).astype(np.float32)
     return build_relief(
-        (220, 200), mesh, depth, np.ones_like(depth), (70, 70), np.float32([100, 150]),
-        np.float32([0, -1]), 8.0, np.float32([100, 100]), 70.0,
+        (820, 800), mesh, depth, np.ones_like(depth), (370, 370), np.float32([400, 450]),
+        np.float32([0, -1]), 8.0, np.float32([400, 400]), 70.0,
     )  # fmt: skip
 
 
 def test_relief_rests_without_motion() -> None:
     relief = small_relief()
     nodes, _ = relief.move(
-        np.eye(3, dtype=np.float32), 8.0, np.float32([100, 100]), 8.0, np.float32([100, 100]),
+        np.eye(3, dtype=np.float32), 8.0, np.float32([400, 400]), 8.0, np.float32([400, 400]),
         np.zeros((200, 2), np.float32),
     )  # fmt: skip
     np.testing.assert_allclose(nodes[:, :2], relief.nodes, atol=1e-3)
@@ -126,7 +126,7 @@ def test_relief_rests_without_motion() -> None:
 def test_torso_follows_half_of_the_shift_and_none_of_the_turn() -> None:
     relief = small_relief()
     still = np.zeros((200, 2), np.float32)
-    centre = np.float32([100, 100])
+    centre = np.float32([400, 400])
     inside = relief.ring == 0
     torso = inside & (relief.head == 0)
     head = inside & (relief.head == 1)
