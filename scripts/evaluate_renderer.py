@@ -35,8 +35,8 @@ TRAIN = (
 )  # fmt: skip
 """Clips of `train` on which the tracker's constants were chosen."""
 
-DRAWN = ("mesh", "pose", "refined")
-"""The plain track; the refined one's weights and pose; the refined one with its extras."""
+DRAWN = ("mesh", "pose", "moved", "refined")
+"""The plain track; the refined one's weights and pose; with the extras that move; with all."""
 TRIED = (*DRAWN, "warp")
 FLICKER_FRAMES = 40
 
@@ -80,10 +80,10 @@ def write(rows: dict[str, dict[str, float]], args: Any) -> None:
         "set": args.set, "n": len(rows), **summary(rows), "clips": dict(sorted(rows.items())),
         "seed": 0,
         "what": "self-reenactment; mesh: plain track, weights and pose; pose: refined track, "
-                "weights and pose; refined: with extras; dB at 256 px, gains over the still frame; "
-                "lips in % of the distance of the eyes; flicker: mean abs. second difference of "
-                "the face crop over the real one's; outside: most a pixel outside the moved region "
-                "changes",
+                "weights and pose; moved: with residual and field; refined: with all extras; dB at "
+                "256 px, gains over the still frame; lips in % of the distance of the eyes; "
+                "flicker: mean abs. second difference of the face crop over the real one's; "
+                "outside: most a pixel outside the moved region changes",
         "frames": args.frames, "step": args.step, "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread",
     }  # fmt: skip
@@ -182,7 +182,7 @@ def reenact(path: Path, track: Any, render: Any, most: int, step: int) -> tuple[
 
 
 def _tracked(track: Any, frames: list[Any]) -> tuple[dict[str, Any], float]:
-    """Return the plain track, the refined one without and with extras, and refining's seconds."""
+    """Return the plain track, the refined one with none to all extras, and refining's seconds."""
     from talkgen.motion.extras import NAMES
 
     track.refine = False
@@ -193,7 +193,11 @@ def _tracked(track: Any, frames: list[Any]) -> tuple[dict[str, Any], float]:
     refined = track(frames)
     seconds = (time.time() - middle) - (middle - began)
     bare = {k: v for k, v in refined.extra.items() if k not in NAMES}
-    return {"mesh": plain, "pose": replace(refined, extra=bare), "refined": refined}, seconds
+    moved = {k: v for k, v in refined.extra.items() if k != "inside"}
+    return {
+        "mesh": plain, "pose": replace(refined, extra=bare),
+        "moved": replace(refined, extra=moved), "refined": refined,
+    }, seconds  # fmt: skip
 
 
 def _drawn(render: Any, source: Any, motion: Any, wanted: list[int], first: int) -> dict[int, Any]:

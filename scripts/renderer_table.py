@@ -44,14 +44,18 @@ def table(result: dict[str, Any]) -> str:
         return " / ".join(str(wins[f"{name}_over_{other}_{r}"]) for r in ("face", "mouth"))
 
     def each(name: str, form: str = ".2f") -> str:
-        return " / ".join(format(mean[f"{name}_{k}"], form) for k in ("mesh", "pose", "refined"))
+        return " / ".join(
+            format(mean[f"{name}_{k}"], form) for k in ("mesh", "pose", "moved", "refined")
+        )
 
     rows = [
         ("plain track, weights + pose", "+3.5 / +5", gain("mesh"), middle("mesh"),
          won("mesh", "still"), won("mesh", "warp")),
         ("refined track (`--refine`), weights + pose", "", gain("pose"), middle("pose"),
          won("pose", "still"), won("pose", "warp")),
-        ("refined track with its extras", "+6 / +7", gain("refined"), middle("refined"),
+        ("refined track, residual and field", "", gain("moved"), middle("moved"),
+         won("moved", "still"), won("moved", "warp")),
+        ("refined track, all extras", "+6 / +7", gain("refined"), middle("refined"),
          won("refined", "still"), won("refined", "warp")),
         ("flat landmark warp, same plain track", "", gain("warp"), middle("warp"), "", ""),
     ]  # fmt: skip
@@ -61,7 +65,7 @@ def table(result: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in rows),
         "",
-        "| plain / refined weights + pose / refined with extras | target | measured |",
+        "| plain / refined: weights + pose / + residual and field / all extras | target | measured |",
         "|---|---|---|",
         f"| lips, M-LMD, % of the distance of the eyes ↓ | ≤ 3 | {each('lips')} |",
         f"| identity: CSIM to the source over the real clip's ↑ | ≥ 0.9 | {each('csim_ratio')} |",

@@ -20,6 +20,10 @@ from talkgen.render.lift import MAX_LIFT, MIN_WEIGHT, REACH_CM, SMOOTHING_CM
 from talkgen.render.rings import INNER_LIPS, LOWER_LID, UPPER_LID
 from talkgen.types import FloatArray, Motion
 
+DETAIL_LEVELS = 12.0
+"""Change of the mouth's inside, levels of 255, that leaves a third of its drawn detail."""
+DETAIL_SHARE = 0.09
+"""What is detail there: smaller than this share of the mouth's width."""
 UPPER_COUNT = 10
 """Place of the second corner of the mouth among the inner lips."""
 LIPS_FREE_CM = (0.6, 1.8)
@@ -121,13 +125,21 @@ class Displacement:
     def on_mouth(
         self, frame: NDArray[np.uint8], covered: NDArray[np.float32], ring: NDArray[np.float32]
     ) -> None:
-        """Lighten or darken what the lips do not cover (h, w), in place; ring : inner lips."""
-        if self.inside is None or covered.min() >= 1.0:
+        """Give what the lips do not cover (h, w) its colours, in place; ring : inner lips.
+
+        Where they differ much, something else shows there than was drawn: its detail goes.
+        """
+        opening = 1.0 - covered
+        if self.inside is None or opening.max() <= 0.0:
             return
         at = mouth_places(ring, frame.shape[:2], self.inside.shape[:2])
         values = np.ascontiguousarray(self.inside, np.float32)
         step = cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        lay_over(frame, frame + step, 1.0 - covered)
+        sigma = max(1.0, DETAIL_SHARE * float(np.ptp(ring[:, 0])))
+        total = cv2.GaussianBlur(frame * opening[..., None], (0, 0), sigma)
+        smooth = total / np.maximum(cv2.GaussianBlur(opening, (0, 0), sigma), 1e-3)[..., None]
+        kept = np.exp(-np.abs(step).mean(axis=2, keepdims=True) / DETAIL_LEVELS)
+        lay_over(frame, smooth + step + kept * (frame - smooth), opening)
 
     def _pixels(self, scale: float) -> np.float32:
         """Return the present inter-ocular distance in pixels."""

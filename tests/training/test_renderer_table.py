@@ -22,7 +22,7 @@ def script(name: str) -> Any:
 
 
 def row(better: float) -> dict[str, float]:
-    drawn = ("mesh", "pose", "refined")
+    drawn = ("mesh", "pose", "moved", "refined")
     out = {f"{k}_{r}_db": 20.0 for k in ("still", "warp") for r in ("face", "mouth")}
     out |= {f"{k}_{r}_db": 20.0 + better for k in drawn for r in ("face", "mouth")}
     out |= {f"{k}_{r}_gain_db": better for k in (*drawn, "warp") for r in ("face", "mouth")}
