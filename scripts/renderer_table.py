@@ -65,7 +65,7 @@ def table(result: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in rows),
         "",
-        "| plain / refined: weights + pose / + residual and field / all extras | target | measured |",
+        "| plain / refined: pose / + residual and field / all extras | target | measured |",
         "|---|---|---|",
         f"| lips, M-LMD, % of the distance of the eyes ↓ | ≤ 3 | {each('lips')} |",
         f"| identity: CSIM to the source over the real clip's ↑ | ≥ 0.9 | {each('csim_ratio')} |",
