@@ -28,9 +28,9 @@ NOISE_PAUSE = 20  # frames (0.8 s) of silence by the recogniser alone
 SHUT_SLOPE, SHUT_START = 4.0, 0.4  # gate = 1 - clip(slope * P(p, b, m) - start, 0, 1)
 PEAK_REACH = 5  # phone frames (0.1 s) around a peak of P(p, b, m) ...
 FAINT, FAINTER = 0.2, 0.1  # ... which shuts the lips from here on; where speech is clear, sooner
-CLEAR = 0.55  # mean of the likeliest phone's posterior over speech
+CLEAR = 0.5  # mean of the likeliest phone's posterior over speech
 GATE_SHOULDER = 0.5  # of a closure's gate that the frames beside it keep
-PAUSE_GAP = 0.027  # inter-ocular distances: what may stay open in a short pause (parted is 0.03)
+PAUSE_GAP = 0.018  # inter-ocular distances: what may stay open in a short pause (shut is 0.02)
 SURE_OF_SILENCE = 0.9
 LIMIT_STEP = 0.2  # of the gap's limit, a frame
 OPEN = 9.0  # no limit
