@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from talkgen.io.audio import Speech
 from talkgen.io.output import check_output
 from talkgen.motion.chunks import joined, pieces
+from talkgen.render.pose import Limited
 from talkgen.types import ImageArray, Motion
 
 VIDEO_SUFFIXES = (".mp4",)
@@ -18,6 +19,7 @@ class TalkOutput:
 
     fps, size, num_frames : frames a second, (width, height) in pixels, and how many there are
     speech : the sound that belongs to it, or None
+    limits : how many of the frames drawn so far turn less far than asked, and by how much
 
     Frames are drawn one at a time as `frames` or `save` need them, so that an hour takes no more
     memory than a minute. `motion` is worked out once and kept.
@@ -32,11 +34,13 @@ class TalkOutput:
         fps: float,
         num_frames: int,
         speech: Speech | None,
+        limits: Limited | None = None,
     ) -> None:
         self.size = size
         self.fps = fps
         self.num_frames = num_frames
         self.speech = speech
+        self.limits = limits or Limited()
         self._chunks = chunks
         self._draw = draw
         self._motion: Motion | None = None
@@ -51,6 +55,7 @@ class TalkOutput:
     @property
     def frames(self) -> Iterator[ImageArray]:
         """The frames, (H, W, 3) uint8 RGB each, from the first; every access starts anew."""
+        self.limits.clear()
         return self._draw(self._stream())
 
     def _stream(self) -> Iterator[Motion]:

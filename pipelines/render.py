@@ -95,6 +95,7 @@ class RenderPipeline:
             chunks=lambda: iter([whole]),
             draw=draw,
             size=ready.frame_size,
+            limits=ready.limits,
             fps=whole.fps,
             num_frames=len(whole),
             speech=sound,

@@ -173,6 +173,7 @@ class TalkPipeline:
             chunks=chunks,
             draw=draw,
             size=ready.frame_size,
+            limits=ready.limits,
             fps=fps,
             num_frames=num_frames(sound.seconds, fps),
             speech=sound,

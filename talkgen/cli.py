@@ -420,6 +420,8 @@ def _draw(video: Any, output: Path, say: _Say) -> None:
     with say.counted("drawing", video.num_frames) as step:
         video.save(output, on_frame=lambda: step(1))
     took = max(time.monotonic() - start, 1e-9)
+    if video.limits.limited:
+        say.stage(str(video.limits))
     say.done(output, f"{video.num_frames} frames, {video.num_frames / took:.0f} a second")
 
 

@@ -35,38 +35,34 @@ def _sheet_map(sheet, weights, faces, nodes, x0, y0, step, first, last, out):  #
 
 
 @kernel
+def _between(field, row, below, column, beside, k, across, down):  # type: ignore[no-untyped-def]
+    upper = field[row, column, k] + across * (field[row, beside, k] - field[row, column, k])
+    lower = field[below, column, k] + across * (field[below, beside, k] - field[below, column, k])
+    return upper + down * (lower - upper)
+
+
+@kernel
 def _source_map(  # type: ignore[no-untyped-def]
     behind, step, mesh, mesh_weights, mesh_faces, places, alpha, x0, y0, still, first, last,
     out, shown, span,
 ):  # fmt: skip
-    one = np.float32(1.0)
-    bottom, edge = alpha.shape[0] - 1, alpha.shape[1] - 1
+    one, part = np.float32(1.0), np.float32(1.0 / step)
+    bottom = alpha.shape[0] - 1
+    far_x, far_y = np.float32(alpha.shape[1] - 1.01), np.float32(bottom - 0.01)
     for y in range(first, last):
         left, right = out.shape[1], -1
         row = y // step
         below = min(row + 1, behind.shape[0] - 1)
-        ty = np.float32(y - row * step) / np.float32(step)
+        down = np.float32(y - row * step) * part
         for x in range(out.shape[1]):
             if step == 1:
                 sx, sy = behind[y, x, 0], behind[y, x, 1]
             else:
                 column = x // step
                 beside = min(column + 1, behind.shape[1] - 1)
-                tx = np.float32(x - column * step) / np.float32(step)
-                upper = behind[row, column, 0] + tx * (
-                    behind[row, beside, 0] - behind[row, column, 0]
-                )
-                lower = behind[below, column, 0] + tx * (
-                    behind[below, beside, 0] - behind[below, column, 0]
-                )
-                sx = upper + ty * (lower - upper)
-                upper = behind[row, column, 1] + tx * (
-                    behind[row, beside, 1] - behind[row, column, 1]
-                )
-                lower = behind[below, column, 1] + tx * (
-                    behind[below, beside, 1] - behind[below, column, 1]
-                )
-                sy = upper + ty * (lower - upper)
+                tx = np.float32(x - column * step) * part
+                sx = _between(behind, row, below, column, beside, 0, tx, down)
+                sy = _between(behind, row, below, column, beside, 1, tx, down)
             f = mesh[y, x]
             if f >= 0:
                 a, b, c = mesh_faces[f, 0], mesh_faces[f, 1], mesh_faces[f, 2]
@@ -79,18 +75,23 @@ def _source_map(  # type: ignore[no-untyped-def]
                 sy += solid * (my - sy)
             if bottom > 0:
                 # What the background shows is left where it is; what lay before it is taken away.
-                px = min(max(sx, np.float32(0.0)), np.float32(edge))
-                py = min(max(sy, np.float32(0.0)), np.float32(bottom))
-                ix, iy = min(int(px), edge - 1), min(int(py), bottom - 1)
-                upper = one * alpha[iy, ix] + (px - ix) * (one * alpha[iy, ix + 1] - alpha[iy, ix])
-                lower = one * alpha[iy + 1, ix] + (px - ix) * (
-                    one * alpha[iy + 1, ix + 1] - alpha[iy + 1, ix]
-                )
-                share = upper + (py - iy) * (lower - upper)
-                shown[y, x] = np.uint8(share + np.float32(0.5))
-                if share < 0.5 and alpha[y + y0, x + x0] == 0:
+                px = min(max(sx, np.float32(0.0)), far_x)
+                py = min(max(sy, np.float32(0.0)), far_y)
+                ix, iy = np.uint32(px), np.uint32(py)
+                jx, jy = ix + np.uint32(1), iy + np.uint32(1)
+                a00, a01 = np.int32(alpha[iy, ix]), np.int32(alpha[iy, jx])
+                a10, a11 = np.int32(alpha[jy, ix]), np.int32(alpha[jy, jx])
+                total = a00 + a01 + a10 + a11
+                share = np.int32(0) if total == 0 else np.int32(255)
+                if 0 < total < 1020:
+                    tx, ty = px - np.float32(ix), py - np.float32(iy)
+                    upper = np.float32(a00) + tx * np.float32(a01 - a00)
+                    lower = np.float32(a10) + tx * np.float32(a11 - a10)
+                    share = np.int32(upper + ty * (lower - upper) + np.float32(0.5))
+                if share == 0 and alpha[np.uint32(y + y0), np.uint32(x + x0)] == 0:
                     sx, sy = np.float32(x + x0), np.float32(y + y0)
-                    shown[y, x] = 255
+                    share = np.int32(255)
+                shown[y, x] = share
             out[y, x, 0] = sx
             out[y, x, 1] = sy
             if abs(sx - (x + x0)) > still or abs(sy - (y + y0)) > still:

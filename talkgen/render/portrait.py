@@ -28,7 +28,7 @@ from talkgen.render.eyes import (
 from talkgen.render.interior import Interior, draw_mouth, rounding
 from talkgen.render.jaw import rigid_movement
 from talkgen.render.lids import EyeLayers
-from talkgen.render.pose import limited, project, rotation_matrix
+from talkgen.render.pose import Limited, limited, project, rotation_matrix
 from talkgen.render.rings import INNER_LIPS, LOWER_INNER, LOWER_LID, UPPER_INNER, UPPER_LID
 from talkgen.render.texture import toward_viewer
 from talkgen.types import ImageArray
@@ -87,6 +87,7 @@ class PreparedPortrait:
         self._buffers: dict[str, NDArray[Any]] = {}
         own = self.head.landmarks(self.source)
         self.own_openings = {side: max(lid_opening(own, side), 0.02) for side in self.eyes}
+        self.limits = Limited()
 
     @property
     def frame_size(self) -> tuple[int, int]:
@@ -133,6 +134,7 @@ class PreparedPortrait:
         angles = source_angles if rotation is None else limited(rotation, source_angles)
         shift = np.asarray(fit.translation if translation is None else translation, np.float32)
         scale = float(fit.scale if scale is None else scale)
+        self.limits.note(angles if rotation is None else rotation, angles)
         turn = rotation_matrix(angles)
 
         vertices = self.vertices(weights, sealed)

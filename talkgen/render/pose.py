@@ -2,14 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 LIMITS_RAD = tuple(np.deg2rad((20.0, 30.0, 25.0)).tolist())
-"""Largest turn from the source pose: pitch, yaw, roll."""
+"""Turn from the source pose up to which a head is drawn as asked: pitch, yaw, roll."""
 
-FREE_SHARE = 0.6
-"""Share of the limit up to which a turn is drawn as asked."""
+BEYOND_RAD = float(np.deg2rad(5.0))
+"""How much further it turns at most, however far it is asked to."""
+
+NOTICED_RAD = float(np.deg2rad(1.0))
+"""Turns that are drawn less far by more than this count as limited."""
+
+
+@dataclass
+class Limited:
+    """How often, and by how much at most, a head was turned less far than asked.
+
+    frames : frames drawn; limited : those of them; most_deg : largest difference of an angle
+    """
+
+    frames: int = 0
+    limited: int = 0
+    most_deg: float = 0.0
+
+    def note(self, asked: NDArray[np.float32], drawn: NDArray[np.float32]) -> None:
+        """Count a frame whose angles (3,) in radians were asked and drawn."""
+        self.frames += 1
+        gap = (np.asarray(asked) - drawn + np.pi) % (2 * np.pi) - np.pi
+        most = float(np.abs(gap).max())
+        if most > NOTICED_RAD:
+            self.limited += 1
+            self.most_deg = max(self.most_deg, float(np.rad2deg(most)))
+
+    def clear(self) -> None:
+        """Start to count anew."""
+        self.frames, self.limited, self.most_deg = 0, 0, 0.0
+
+    def __str__(self) -> str:
+        """Return one line, empty where every frame was drawn as asked."""
+        if not self.limited:
+            return ""
+        pitch, yaw, roll = np.rad2deg(LIMITS_RAD).round().astype(int).tolist()
+        return (
+            f"the head turns less far than asked in {self.limited} of {self.frames} frames, "
+            f"by up to {self.most_deg:.0f} degrees (its range from the picture's pose is "
+            f"{pitch} pitch, {yaw} yaw, {roll} roll)"
+        )
 
 
 def rotation_matrix(rotation: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -26,14 +67,14 @@ def rotation_matrix(rotation: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def limited(rotation: NDArray[np.float32], source: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return `rotation` drawn softly within `LIMITS_RAD` of the `source` rotation."""
+    """Return `rotation` as asked within `LIMITS_RAD` of the `source` rotation, softly held back
+    beyond, at most `BEYOND_RAD` further."""
     limit = np.asarray(LIMITS_RAD, np.float32)
     turn = np.asarray(rotation, np.float32) - source
     turn = (turn + np.pi) % (2 * np.pi) - np.pi
-    free = FREE_SHARE * limit
-    over = np.maximum(np.abs(turn) - free, 0.0)
-    rest = limit - free
-    return source + np.sign(turn) * (np.minimum(np.abs(turn), free) + rest * np.tanh(over / rest))
+    over = BEYOND_RAD * np.tanh(np.maximum(np.abs(turn) - limit, 0.0) / BEYOND_RAD)
+    held: NDArray[np.float32] = source + np.sign(turn) * (np.minimum(np.abs(turn), limit) + over)
+    return held.astype(np.float32)
 
 
 def project(

@@ -10,7 +10,14 @@ from talkgen.render.composite import lay_over, sample, sample_moved
 from talkgen.render.inpaint import polygon_mask, push_pull
 from talkgen.render.lift import lifted_residual
 from talkgen.render.mouth import mouth_parts, teeth_row
-from talkgen.render.pose import LIMITS_RAD, limited, project, rotation_matrix
+from talkgen.render.pose import (
+    BEYOND_RAD,
+    LIMITS_RAD,
+    Limited,
+    limited,
+    project,
+    rotation_matrix,
+)
 
 
 def test_rotation_matches_the_contract() -> None:
@@ -24,18 +31,31 @@ def test_projection_puts_the_origin_at_the_translation() -> None:
     np.testing.assert_allclose(points, [[30, 40, 0]])
 
 
-def test_small_turns_are_drawn_as_asked_large_ones_softly_limited() -> None:
+def test_turns_in_range_are_drawn_as_asked_others_softly_limited() -> None:
     source = np.float32([0.1, 0.2, -0.1])
-    small = source + np.float32([0.05, -0.1, 0.08])
-    np.testing.assert_allclose(limited(small, source), small, atol=1e-6)
-    large = limited(source + np.float32([2.0, -2.0, 2.0]), source) - source
-    assert (np.abs(large) <= np.float32(LIMITS_RAD) + 1e-6).all()
-    assert (np.abs(large) > 0.9 * np.float32(LIMITS_RAD)).all()
+    wide = source + np.float32(LIMITS_RAD) * np.float32([-1, 1, 0.9])
+    np.testing.assert_allclose(limited(wide, source), wide, atol=1e-6)
+    large = np.abs(limited(source + np.float32([2.0, -2.0, 2.0]), source) - source)
+    assert (large <= np.float32(LIMITS_RAD) + BEYOND_RAD + 1e-6).all()
+    assert (large > np.float32(LIMITS_RAD) + 0.8 * BEYOND_RAD).all()
+
+
+def test_what_was_limited_is_counted() -> None:
+    count = Limited()
+    source = np.zeros(3, np.float32)
+    for yaw in (0.1, 0.5, 0.9, -0.8):
+        asked = np.float32([0, yaw, 0])
+        count.note(asked, limited(asked, source))
+    assert (count.frames, count.limited) == (4, 2)
+    assert 15 < count.most_deg < 22
+    assert "2 of 4 frames" in str(count)
+    count.clear()
+    assert not str(count)
 
 
 def test_limit_grows_with_the_turn() -> None:
     turns = [limited(np.float32([0, yaw, 0]), np.zeros(3, np.float32))[1] for yaw in
-             np.linspace(0, 1.5, 40)]  # fmt: skip
+             np.linspace(0, 0.75, 40)]  # fmt: skip
     assert (np.diff(turns) > 0).all()
 
 
