@@ -17,6 +17,7 @@ from talkgen.motion.rest import SHUT_GAP, lip_gaps
 from talkgen.render.displace import clip_extras
 from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.prepare import prepare
+from talkgen.render.wrinkles import WrinkleMap
 from talkgen.types import Face, ImageArray, Motion, Portrait
 
 FITTED_GAPS = (0.03, 0.05)
@@ -28,16 +29,25 @@ class MeshRenderer:
 
     head : the head model that portraits are fitted with
     threads : how many threads draw; by default one a core, at most four
+    wrinkles : shading that comes with a smile; none by default
     """
 
-    def __init__(self, head: HeadModel, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        head: HeadModel,
+        *,
+        threads: int | None = None,
+        wrinkles: WrinkleMap | None = None,
+    ) -> None:
         self.head = head
         self.threads = threads
+        self.wrinkles = wrinkles
 
     @classmethod
     def from_pretrained(cls, name: str = "head", *, threads: int | None = None) -> MeshRenderer:
-        """Return a renderer with the head model of that checkpoint."""
-        return cls(HeadModel.from_pretrained(name), threads=threads)
+        """Return a renderer with the head model of that checkpoint and the shipped wrinkles."""
+        head = HeadModel.from_pretrained(name)
+        return cls(head, threads=threads, wrinkles=WrinkleMap.from_pretrained())
 
     def prepare(
         self, portrait: Portrait, fit: HeadFit | None = None, *, size: int | None = None
@@ -58,7 +68,7 @@ class MeshRenderer:
                 head, fit = fit_stretched(head, landmarks)
             else:
                 fit = fit_face(head, landmarks, identity=portrait.identity.shape)
-        return prepare(head, portrait, fit, self.threads)
+        return prepare(head, portrait, fit, self.threads, self.wrinkles)
 
     def render(
         self, portrait: Portrait | PreparedPortrait, motion: Motion, *, size: int | None = None

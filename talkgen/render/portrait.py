@@ -31,6 +31,7 @@ from talkgen.render.lids import EyeLayers
 from talkgen.render.pose import Limited, limited, project, rotation_matrix
 from talkgen.render.rings import INNER_LIPS, LOWER_INNER, LOWER_LID, UPPER_INNER, UPPER_LID
 from talkgen.render.texture import toward_viewer
+from talkgen.render.wrinkles import log_gains, shade
 from talkgen.types import ImageArray
 
 SMALL_PX = 200.0
@@ -82,12 +83,13 @@ class PreparedPortrait:
     seal: NDArray[np.float32]
     closing: NDArray[np.float32]
     retargeter: Retargeter
+    wrinkles: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         self._buffers: dict[str, NDArray[Any]] = {}
+        self.limits = Limited()
         own = self.head.landmarks(self.source)
         self.own_openings = {side: max(lid_opening(own, side), 0.02) for side in self.eyes}
-        self.limits = Limited()
 
     @property
     def frame_size(self) -> tuple[int, int]:
@@ -132,9 +134,9 @@ class PreparedPortrait:
         weights = np.clip(np.asarray(weights, np.float32), 0.0, 1.0)
         source_angles = np.asarray(fit.rotation, np.float32)
         angles = source_angles if rotation is None else limited(rotation, source_angles)
+        self.limits.note(angles if rotation is None else rotation, angles)
         shift = np.asarray(fit.translation if translation is None else translation, np.float32)
         scale = float(fit.scale if scale is None else scale)
-        self.limits.note(angles if rotation is None else rotation, angles)
         turn = rotation_matrix(angles)
 
         vertices = self.vertices(weights, sealed)
@@ -185,6 +187,10 @@ class PreparedPortrait:
         sample_moved(self.image, places, span, region, self.threads)
         if drop is not None:
             reveal(drop.image, places, shown, span, (x0, y0), region, self.threads)
+        if self.wrinkles is not None:
+            gains = log_gains(self.wrinkles, weights, np.asarray(fit.weights, np.float32))
+            if gains is not None:
+                shade(region, skin, self.skin_faces, gains, self.threads)
         self._draw_eyes(region, skin, local, weights)
         self._draw_mouth(
             region, skin, local, vertices, turn, scale, shift - origin[:2], weights, changed,

@@ -44,6 +44,7 @@ from talkgen.render.texture import (
     seen_vertices,
     toward_viewer,
 )
+from talkgen.render.wrinkles import WrinkleMap
 from talkgen.types import ImageArray, Portrait
 
 SKIN_PARTS = ("skin", "lips")
@@ -85,7 +86,11 @@ class Placed:
 
 
 def prepare(
-    head: HeadModel, portrait: Portrait, fit: HeadFit, threads: int | None = None
+    head: HeadModel,
+    portrait: Portrait,
+    fit: HeadFit,
+    threads: int | None = None,
+    wrinkles: WrinkleMap | None = None,
 ) -> PreparedPortrait:
     """Return the portrait with its texture, relief, eyes and mouth worked out once."""
     image, landmarks = portrait.image, portrait.face.landmarks
@@ -109,6 +114,7 @@ def prepare(
         layers=eye_layers(image, placed.marks, placed.interocular, margins, creases),
         shut_places=shut_places, interior=interior, jaw_vertices=_jaw_vertices(head),
         mouth_shift=mouth_shift, seal=seal, closing=closing, retargeter=retargeter,
+        wrinkles=None if wrinkles is None else wrinkles.by_side(head) * opacity,
     )  # fmt: skip
 
 
