@@ -2,6 +2,7 @@
 
 python scripts/contact_sheet.py -o sheet.png face1.jpg face2.jpg
 TALKGEN_DATA=../shared python scripts/contact_sheet.py -o sheet.png --group london
+TALKGEN_DATA=../shared python scripts/contact_sheet.py -o folder --everything
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import numpy as np
 import typer
 from PIL import Image
 
+from talkgen.errors import NoFaceError
 from talkgen.face.analyzer import FaceAnalyzer
+from talkgen.pipelines.portrait import load_portrait
 from talkgen.render.mesh import MeshRenderer, PreparedPortrait
-from talkgen.types import MOTION_CHANNELS, ImageArray, Motion, Portrait
+from talkgen.types import MOTION_CHANNELS, ImageArray, Motion
 
 BOTH = ("Left", "Right")
 
@@ -53,6 +56,27 @@ COLUMNS: dict[str, tuple[dict[str, float], tuple[float, float, float]]] = {
     "roll 12": ({"jawOpen": 0.1}, (0, 0, 12)),
 }  # fmt: skip
 """Name of a column to expression offsets and (pitch, yaw, roll) offsets in degrees."""
+
+PLAIN = tuple(COLUMNS)
+MOUTHS = ("rest", "jaw .3", "pucker", "ee", "m")
+POSES = {"": (0, 0, 0), " turned": (0, 20, 0), " nod": (12, 0, 8)}
+for _mouth in MOUTHS:
+    for _name, _pose in POSES.items():
+        COLUMNS[_mouth + _name] = (COLUMNS[_mouth][0], _pose)
+COLUMNS |= {
+    "edge yaw": ({}, (0, 30, 0)), "edge yaw -": ({}, (0, -30, 0)), "edge pitch": ({}, (20, 0, 0)),
+    "edge pitch -": ({}, (-20, 0, 0)), "edge roll": ({}, (0, 0, 25)),
+}  # fmt: skip
+
+EVERYTHING = {  # sheet: group, columns, zoom
+    "london": ("london", [m + p for p in POSES for m in MOUTHS], "head"),
+    "portraits": ("portraits", ["jaw .3", "ee", "blink", *list(COLUMNS)[-5:]], "head"),
+    "speakers": ("clips", ["jaw .3", "ee", "blink", *list(COLUMNS)[-5:]], "head"),
+    "eyes": ("london", ["half blink", "blink", "wide", "aside", "down"], "eyes"),
+}
+PAGE_ROWS = 16
+SOURCE_PX = 700
+"""Longer side at which `--everything` draws."""
 
 
 def column_motion(names: list[str]) -> Motion:
@@ -124,8 +148,12 @@ def main(
     side: int = 160,
     backend: str = "embedded",
     astronaut: bool = False,
+    everything: bool = False,
 ) -> None:
-    """Write one sheet, a row a portrait, the photograph first."""
+    """Write one sheet, a row a portrait, the photograph first; or all groups into a folder."""
+    if everything:
+        _everything(output, backend, side)
+        return
     sources: list[tuple[str, ImageArray]] = []
     if astronaut:
         from skimage import data
@@ -135,27 +163,61 @@ def main(
     sources += [(path.stem, read_picture(path)) for path in paths]
     analyzer = FaceAnalyzer.from_pretrained(backend=backend)
     renderer = MeshRenderer.from_pretrained()
-    names = columns.split(",") if columns else list(COLUMNS)
-    rows = [_header(["photograph", *names], side)]
-    for name, image in sources:
-        faces = analyzer.analyze(image)
-        if not faces:
-            print(f"{name}: no face")
-            continue
-        start = time.perf_counter()
-        ready = renderer.prepare(Portrait(image, faces[0]))
-        prepared = time.perf_counter()
-        box = crop_box(ready, zoom)
-        cells = [cut(image, box, side)]
-        for frame in renderer.render(ready, column_motion(names)):
-            cells.append(cut(frame, box, side))
-        spent = (time.perf_counter() - prepared) / len(names)
-        print(
-            f"{name}: {image.shape[1]}x{image.shape[0]}, fit {ready.fit.error:.2f} %, "
-            f"prepared in {prepared - start:.2f} s, {1000 * spent:.1f} ms a frame"
-        )
-        rows.append(np.hstack(cells))
-    Image.fromarray(np.vstack(rows)).save(output)
+    names = columns.split(",") if columns else list(PLAIN)
+    drawn = (_row(analyzer, renderer, name, image, names, zoom, side) for name, image in sources)
+    rows = [row for row in drawn if row is not None]
+    Image.fromarray(np.vstack([_header(["photograph", *names], side), *rows])).save(output)
+
+
+def _everything(folder: Path, backend: str, side: int) -> None:
+    """Write all pages of `EVERYTHING`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    analyzer = FaceAnalyzer.from_pretrained(backend=backend)
+    renderer = MeshRenderer.from_pretrained()
+    for sheet, (group, names, zoom) in EVERYTHING.items():
+        rows: list[ImageArray] = []
+        for path in group_paths(group, 1000):
+            image = read_picture(path)
+            shrink = SOURCE_PX / max(image.shape)
+            if shrink < 1:
+                image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+            row = _row(analyzer, renderer, path.stem, image, names, zoom, side)
+            if row is not None:
+                rows.append(row)
+        for page in range(0, len(rows), PAGE_ROWS):
+            part = np.vstack([_header(["", *names], side), *rows[page : page + PAGE_ROWS]])
+            Image.fromarray(part).save(folder / f"{sheet}_{page // PAGE_ROWS + 1}.png")
+
+
+def _row(
+    analyzer: FaceAnalyzer,
+    renderer: MeshRenderer,
+    name: str,
+    image: ImageArray,
+    names: list[str],
+    zoom: str,
+    side: int,
+) -> ImageArray | None:
+    """Return a portrait and its columns side by side, None where no face is found."""
+    try:
+        portrait = load_portrait(analyzer, image)
+    except NoFaceError as error:
+        print(f"{name}: {error}")
+        return None
+    start = time.perf_counter()
+    ready = renderer.prepare(portrait)
+    prepared = time.perf_counter()
+    box = crop_box(ready, zoom)
+    cells = [cut(image, box, side)]
+    for frame in renderer.render(ready, column_motion(names)):
+        cells.append(cut(frame, box, side))
+    spent = (time.perf_counter() - prepared) / len(names)
+    print(
+        f"{name}: {image.shape[1]}x{image.shape[0]}, fit {ready.fit.error:.2f} %, "
+        f"prepared in {prepared - start:.2f} s, {1000 * spent:.1f} ms a frame"
+    )
+    cv2.putText(cells[0], name, (2, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (255, 0, 0), 1)
+    return np.hstack(cells)
 
 
 def _header(names: list[str], side: int) -> ImageArray:

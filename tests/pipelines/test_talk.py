@@ -190,3 +190,43 @@ def test_emotion_of_the_voice(pipeline: TalkPipeline, portrait: Portrait, audio:
     auto = pipeline(portrait, audio, emotion="Auto").motion
     assert auto.blendshapes.shape == plain.blendshapes.shape
     assert np.isfinite(auto.blendshapes).all()
+
+
+def test_given_points_replace_the_detector(
+    pipeline: TalkPipeline, audio: Audio, tmp_path: Path
+) -> None:
+    with Image.open(PORTRAIT) as picture:
+        image = picture.crop((80, 0, 380, 300))
+    found = load_portrait(pipeline.analyzer, image).face.landmarks
+    five = {
+        name: found[row, :2].tolist()
+        for name, row in zip(
+            ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left"),
+            (468, 473, 4, 61, 291), strict=True,
+        )
+    }  # fmt: skip
+    placed = load_portrait(pipeline.analyzer, image, landmarks=five)
+    gap = np.linalg.norm(placed.face.landmarks[:, :2] - found[:, :2], axis=1).mean()
+    assert gap < 0.12 * placed.face.interocular
+    out = pipeline(np.full((300, 300, 3), 128, np.uint8), audio, landmarks=five)
+    assert next(out.frames).shape == (300, 300, 3)
+    bad = tmp_path / "bad.json"
+    bad.write_text("[[1, 2]]")
+    with pytest.raises(InputError, match="1 points; 5, 68 or 478"):
+        pipeline(image, audio, landmarks=bad)
+    five["nose"] = [900, 10]
+    with pytest.raises(InputError, match=r"\(900, 10\), outside of the picture of 300 x 300"):
+        pipeline(image, audio, landmarks=five)
+
+
+def test_turns_beyond_the_range_are_reported(
+    pipeline: TalkPipeline, portrait: Portrait, audio: Audio
+) -> None:
+    out = pipeline(portrait, audio, size=200, pose_scale=0.5)
+    list(out.frames)
+    assert (out.limits.frames, out.limits.limited) == (25, 0)
+    motion = out.motion
+    motion.rotation[5, 1] = 1.0
+    list(out.frames)
+    assert (out.limits.frames, out.limits.limited) == (25, 1)
+    assert 15 < out.limits.most_deg < 40
