@@ -229,7 +229,8 @@ class PreparedPortrait:
         solid = points[self.opacity > 0.0, :2]
         low, high = solid.min(axis=0), solid.max(axis=0)
         if len(sheet_faces):
-            used = np.unique(sheet_faces)
+            used = np.zeros(len(nodes), bool)
+            used[sheet_faces] = True
             moving = nodes[used, :2]
             low = np.minimum(low, moving.min(axis=0))
             high = np.maximum(high, moving.max(axis=0))
