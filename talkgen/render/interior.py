@@ -32,7 +32,7 @@ ROUND_SHIFT_CM = np.array([-0.50, 0.45, 0.10, 0.0], np.float32)
 ROUND_SHADE = 0.62
 """Share of light that round lips keep from what is behind them."""
 
-SOFTNESS = 0.010
+SOFTNESS = 0.0115
 """Blur of what is drawn, in inter-ocular distances."""
 
 
@@ -122,8 +122,8 @@ def draw_mouth(
         (width, height),
         borderMode=cv2.BORDER_REPLICATE,
     )
-    shade = 0.60 + 0.40 * np.clip(1.6 * light, 0.0, 1.0)
-    shade *= 0.74 + 0.26 * np.clip(1.5 * shadow, 0.0, 1.0)
+    shade = 0.70 + 0.30 * np.clip(1.6 * light, 0.0, 1.0)
+    shade *= 0.76 + 0.24 * np.clip(1.5 * shadow, 0.0, 1.0)
     color *= shade[..., None]
     color = cv2.GaussianBlur(color, (0, 0), max(SOFTNESS * interocular, 0.45))
 

@@ -23,6 +23,9 @@ LOWER_HEIGHTS_CM = (0.86, 0.86, 0.92, 0.82, 0.76, 0.70, 0.68)
 GUM_CM = 1.5
 """Height of gum drawn beyond the crowns."""
 
+GAP = 0.5
+"""Brightness between two crowns."""
+
 PIXELS_PER_CM = 40
 TEETH_COLUMNS = 57
 
@@ -54,7 +57,7 @@ def teeth_row(upper: bool) -> TeethRow:
     w, h = int(2 * half * PIXELS_PER_CM), int(tall * PIXELS_PER_CM)
     s = (np.arange(w, dtype=np.float32) + 0.5) / PIXELS_PER_CM - half
     y = (np.arange(h, dtype=np.float32) + 0.5)[:, None] / PIXELS_PER_CM
-    bright = np.full((h, w), 0.3, np.float32)
+    bright = np.full((h, w), GAP, np.float32)
     gum = np.zeros((h, w), np.float32)
     cover = np.zeros((h, w), np.float32)
     warm = np.zeros((h, w), np.float32)
@@ -73,7 +76,7 @@ def teeth_row(upper: bool) -> TeethRow:
             inside_v = np.where(v < 0, np.abs(v) ** 3.6, np.abs(v) ** 2.4)
             shape = np.abs(u) ** 4.5 + inside_v
             crown = np.clip((1.0 - shape) * 7.0 + 0.5, 0.0, 1.0)
-            round_ = 1.0 - 0.20 * np.abs(u) ** 2.5 - 0.05 * np.clip(u * side, -1, 1)
+            round_ = 1.0 - 0.13 * np.abs(u) ** 2.5 - 0.05 * np.clip(u * side, -1, 1)
             incisal = 1.0 - 0.13 * np.exp(-(((v + 1.0) / 0.22) ** 2))
             neck = 1.0 - 0.14 * np.clip((v - 0.2) / 0.8, 0.0, 1.0) ** 2
             value = tone * round_ * incisal * neck
@@ -157,7 +160,7 @@ def mouth_parts(
         behind = 0.0 if upper else 0.28
         heights = np.linspace(0.0, row.height, rows, dtype=np.float32)
         # The upper incisors end a little below the line of the lips, the lower ones at it.
-        edge = cy + 0.30 if upper else cy + 0.14
+        edge = cy + 0.19 if upper else cy + 0.03
         curve = -0.35 * (arch[:, 1] / (ARCH_LENGTH_CM * grow)) ** 1.5 + 0.0
         sign = -1.0 if upper else 1.0
         for h in heights:

@@ -21,6 +21,9 @@ VIVID_SKIN = 0.2
 BARED = 0.07
 """Reach of the photograph's colours above its teeth, in inter-ocular distances."""
 
+CAST = 0.6
+"""Share of the colour cast of the whites of the eyes that the teeth have too."""
+
 RIM = 0.018
 """Reach of the upper lip's shadow on photographed teeth, in inter-ocular distances."""
 
@@ -97,7 +100,7 @@ def mouth_colors(
     # A grey picture stays grey, a faded one faded.
     vivid = float(np.clip(np.ptp(cheek) / max(float(cheek.max()), 1.0) / VIVID_SKIN, 0.0, 1.0))
     neutral = 1.0 + vivid * np.float32([0.10, 0.0, -0.09])
-    balance = neutral * (0.65 + 0.35 * np.clip(cast, 0.8, 1.2))
+    balance = neutral * (1.0 - CAST + CAST * np.clip(cast, 0.55, 1.45))
     enamel = np.float32(light) * balance / _luminance(balance)
     if photo is not None and photo.enamel is not None:
         enamel = photo.enamel
@@ -105,7 +108,7 @@ def mouth_colors(
     pink = 1.0 + vivid * np.float32([0.28, -0.14, -0.16])
     flesh = 0.5 * lip / max(lip_light, 1.0) + 0.5 * pink
     gum = flesh * np.float32(0.62 * lip_light + 0.2 * light)
-    tongue = flesh * np.float32(0.55 * lip_light + 0.25 * light)
+    tongue = flesh * np.float32(0.61 * lip_light + 0.28 * light)
     dark = flesh * np.float32(0.14 * _luminance(cheek) + 6.0)
     warmth = vivid * np.float32([0.0, 0.02, 0.07])
     return MouthColors(*(c.astype(np.float32) for c in (enamel, gum, tongue, dark, warmth)))
