@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from talkgen.render.rings import IRIS, LOWER_LID, UPPER_LID
 
+SHUT_EYE = 0.10
+"""Area of an eye's opening over its squared width under which it counts as shut."""
+
 LID_SHADOW = 0.026
 """How far the upper lid's shadow hangs into the opening, in inter-ocular distances."""
 
@@ -72,6 +75,26 @@ def eye_layer(
     return out
 
 
+def _unseen_eye(
+    patch: NDArray[np.float32],
+    opening: NDArray[np.float32],
+    center: NDArray[np.float32],
+    radius: float,
+) -> NDArray[np.float32]:
+    """Return an eyeball with a brown iris, for an eye that the photograph shows shut."""
+    skin = np.median(patch[opening < 0.5], axis=0) if (opening < 0.5).any() else patch.mean((0, 1))
+    light = np.float32(skin.mean())
+    white = np.minimum(light * np.float32([1.06, 1.0, 0.97]), 235.0)
+    ys, xs = np.mgrid[: patch.shape[0], : patch.shape[1]].astype(np.float32)
+    distance = (np.hypot(xs - center[0], ys - center[1]) / max(radius, 1.0))[..., None]
+    soft = max(1.5 / max(radius, 1.0), 0.08)
+    iris = light * np.float32([0.36, 0.26, 0.20]) * (1.15 - 0.4 * np.minimum(distance, 1.0))
+    pupil = np.clip((0.42 - distance) / soft + 0.5, 0.0, 1.0)
+    iris = iris * (1.0 - 0.75 * pupil)
+    inside = np.clip((1.0 - distance) / soft + 0.5, 0.0, 1.0)
+    return (white * (1.0 - inside) + iris * inside).astype(np.float32)
+
+
 def _filled_eye(
     patch: NDArray[np.float32],
     ring: NDArray[np.float32],
@@ -81,6 +104,8 @@ def _filled_eye(
 ) -> NDArray[np.float32]:
     shape = patch.shape[:2]
     opening = polygon_mask(ring, shape)
+    if cv2.contourArea(ring.astype(np.float32)) < SHUT_EYE * float(np.ptp(ring[:, 0])) ** 2:
+        return _unseen_eye(patch, opening, center, radius)
     ys, xs = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     distance = np.hypot(xs - center[0], ys - center[1]) / radius
     # Lashes and the lid's shadow hang into the opening, more from above: not eyeball colours.

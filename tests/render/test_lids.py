@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from talkgen.render.inpaint import eye_layer
 from talkgen.render.lids import crease_shade
 from talkgen.render.mesh import MeshRenderer
 from talkgen.render.portrait import PreparedPortrait
+from talkgen.render.rings import IRIS, LOWER_LID, SIDES, UPPER_LID
 from talkgen.types import MOTION_CHANNELS, Face, ImageArray, Motion, Portrait
 
 ROOT = Path(__file__).parents[2]
@@ -73,3 +75,19 @@ def test_the_eyeball_goes_on_white_under_the_lid(ready: PreparedPortrait, side: 
     middle = int((top[1] + low[1]) / 2)
     seen = ready.layers.photo[middle - 2 : middle + 3, x - 1 : x + 2].mean()
     assert above > 0.85 * seen
+
+
+def test_an_eye_photographed_shut_opens_on_an_eyeball(ready: PreparedPortrait) -> None:
+    points = ready.landmarks[:, :2].copy()
+    for side in SIDES:
+        upper, lower = list(UPPER_LID[side]), list(LOWER_LID[side])
+        points[upper] = points[lower]
+    skin = np.full((*ready.image.shape[:2], 3), (200, 160, 140), np.float32)
+    drawn = eye_layer(skin, points, ready.interocular)
+    for side in SIDES:
+        x, y = points[IRIS[side][0]].round().astype(int)
+        reach = round(1.6 * np.linalg.norm(points[IRIS[side][1]] - points[IRIS[side][0]]))
+        white = drawn[y, [x - reach, x + reach]]
+        assert white.mean() > 150.0
+        assert np.ptp(white, axis=1).max() < 40.0
+        assert drawn[y, x].mean() < 60.0
