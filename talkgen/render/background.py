@@ -47,6 +47,9 @@ EDGE_BAND = 2.5
 EDGE_NODES = 1.5
 """Over this many times the pull at an edge, and nodes, what the picture's edge cuts gives way."""
 
+FACE_GAP_CM = (0.8, 3.0)
+"""Distances from the mesh over which the picture's edge begins to hold the relief back."""
+
 NEIGHBOURS = 6
 PULL_SMOOTHING = 2.0  # nodes
 EXPRESSION_REACH_CM = 2.2
@@ -71,6 +74,7 @@ class Relief:
     head : (G,) float32 in [0, 1], share of the head's rotation (fades down the neck)
     neighbours, pull : (G, K) int32, float32, mesh vertices whose expression moves a node
     size : width and height of the picture; step : pixels between nodes
+    face : (G,) float32, 1 behind the mesh, which goes where it must, 0 away from it
     """
 
     grid: tuple[int, int]
@@ -83,6 +87,7 @@ class Relief:
     pull: NDArray[np.float32]
     size: tuple[int, int]
     step: float
+    face: NDArray[np.float32]
 
     def move(
         self,
@@ -133,7 +138,8 @@ class Relief:
                 pull = float(inwards[at_edge].max(initial=0.0))
                 if pull > 0.0:
                     ramp = smoothstep(0.0, EDGE_BAND * pull + EDGE_NODES * self.step, distance)
-                    offset[:, axis] *= np.where(inwards > 0.0, ramp, 1.0)
+                    ramp = np.where(inwards > 0.0, ramp, 1.0)
+                    offset[:, axis] *= np.maximum(ramp, self.face)
         return offset
 
 
@@ -185,9 +191,10 @@ def build_relief(
     grid = nodes.reshape(ny, nx, 2)
     z = _extended_depth(grid, ring.reshape(ny, nx), depth, sure, depth_origin, scale)
     camera = np.column_stack([(nodes - translation) / scale, z.reshape(-1)]).astype(np.float32)
-    neighbours, pull = _pull(nodes, mesh, scale)
+    neighbours, pull, gap = _pull(nodes, mesh, scale)
+    face = 1.0 - smoothstep(*FACE_GAP_CM, gap)
     return Relief(
-        (ny, nx), nodes, faces, camera, ring, head, neighbours, pull, (width, height), step
+        (ny, nx), nodes, faces, camera, ring, head, neighbours, pull, (width, height), step, face
     )
 
 
@@ -219,8 +226,9 @@ def _extended_depth(
 
 def _pull(
     nodes: NDArray[np.float32], mesh: NDArray[np.float32], scale: float
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Return the nearest mesh vertices of every node and the weights of their pull."""
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return the nearest mesh vertices of every node, the weights of their pull, and how far (cm)
+    the nearest is."""
     from scipy.spatial import cKDTree
 
     distance, neighbours = cKDTree(mesh).query(nodes, k=NEIGHBOURS, workers=1)
@@ -228,4 +236,5 @@ def _pull(
     nearest = distance[:, :1]
     share = np.exp(-((distance - nearest) ** 2) / (2 * 0.4**2))
     share *= np.exp(-((nearest / EXPRESSION_REACH_CM) ** 2)) / share.sum(axis=1, keepdims=True)
-    return neighbours.astype(np.int32), share.astype(np.float32)
+    gap = distance[:, 0].astype(np.float32)
+    return neighbours.astype(np.int32), share.astype(np.float32), gap
