@@ -1,0 +1,89 @@
+"""Write README's table of speech to motion from the files in results/.
+
+    python scripts/motion_table.py [--print]
+
+It goes between `<!-- motion -->` and `<!-- /motion -->`; with --print, to the terminal only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+START, END = "<!-- motion -->", "<!-- /motion -->"
+
+
+def main() -> None:
+    """Replace what stands between the markers."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--print", action="store_true", help="leave README as it is")
+    alone = parser.parse_args().print
+    made = table(_results("motion"), _results("motion_fold1"), _results("phonetic"))
+    print(made)
+    if alone:
+        return
+    readme = ROOT / "README.md"
+    before, rest = readme.read_text("utf-8").split(START)
+    readme.write_text(f"{before}{START}\n{made}\n{END}{rest.split(END)[1]}", "utf-8")
+
+
+def table(motion: dict[str, Any], fold: dict[str, Any], phones: dict[str, Any]) -> str:
+    """Return the table in markdown."""
+    all_, held, real = motion["scores"], fold["scores"], phones["real"]
+    fit, sync, ran = all_["fit"], all_["fit_and_in_sync"], all_["behaviour"]
+    calm, feelings = all_["jitter"], all_["emotions"].values()
+
+    def r(scores: dict[str, Any]) -> str:
+        return (f"{scores['r']:.2f} ({scores['band']:.2f}; {scores['visemes']:.2f}), "
+                f"amplitude {scores['ratio']:.2f}, n = {scores['n']}")  # fmt: skip
+
+    rows = [
+        ("mouth correlation, `clips/evaluate` (band energy; phones × fixed visemes) ↑", "≥ 0.60",
+         r(fit)),
+        ("the same, without two clips that are out of sync ↑", "≥ 0.60", r(sync)),
+        ("people left out of training, addresses ↑", "≥ 0.60", r(held["others"])),
+        ("people left out of training, GRID ↑", "≥ 0.80", r(held["GRID"])),
+        ("p, b, m with shut lips, synthetic speech, ten languages ↑", "≥ 95 %",
+         f"{all_['closures_synthetic']['share']:.1%} of {all_['closures_synthetic']['n']}"),
+        ("frames with parted lips in silence ↓", "≤ 2 %",
+         f"{all_['silence']['parted_share']:.1%} of {all_['silence']['n_frames']}"),
+        ("both under `angry:1`, `happy:1`, `surprise:1` ↑ ↓", "≥ 90 %, ≤ 5 %",
+         f"{min(f['closures'] for f in feelings):.1%}, "
+         f"{max(f['parted_share'] for f in feelings):.1%}"),
+        ("lip jitter in silence; steady vowels (real people) ↓", "≤ real",
+         "; ".join(f"{calm[k]['mean']:.4f} ({calm['real_' + k]['mean']:.4f})"
+                   for k in ("quiet", "vowel"))),
+        ("phoneme error rate, unheard GRID speakers; LJSpeech (pocketsphinx) ↓", "",
+         "; ".join(f"{real[k]['ours']['phoneme_error_rate']:.2f} "
+                   f"({real[k]['pocketsphinx']['phoneme_error_rate']:.2f})"
+                   for k in ("grid", "ljspeech"))),
+        ("× real time after load, one thread ↑", "≥ 10",
+         f"{all_['times_real_time_one_thread']:.1f}"),
+        ("first motion of a stream after its first sound ↓", "≤ 300 ms",
+         f"{ran['first_motion_ms']:.0f} ms"),
+        ("60 minutes: memory; r in the first and the last round", "constant",
+         f"{ran['long_run']['memory_growth_mb']:+.1f} MB; {ran['long_run']['first_r']:.2f}, "
+         f"{ran['long_run']['last_r']:.2f}"),
+        ("five seeds agree in lips; brows; head", "≥ 0.9; differ",
+         "; ".join(f"{ran['seeds'][k]:.2f}" for k in ("lips", "brows", "head"))),
+    ]  # fmt: skip
+    return "\n".join([
+        "| what | target | measured |", "|---|---|---|",
+        *(f"| {' | '.join(row)} |" for row in rows), "",
+        "On people and sentences that trained nothing (of the people left out, the encoder had "
+        f"learned phones from some voices), {motion['date']}, {motion['machine']}, "
+        f"seed {motion['seed']}. Each clip, and the rest: `results/motion*.json`, "
+        "`results/{phonetic,behaviour,emotion,voice_emotion,odd_sounds}.json` and the model cards.",
+    ])  # fmt: skip
+
+
+def _results(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((ROOT / "results" / f"{name}.json").read_text("utf-8"))
+    return loaded
+
+
+if __name__ == "__main__":
+    main()
