@@ -1,11 +1,16 @@
 """The background rests while the person moves before it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from talkgen.render.backdrop import build_backdrop
 from talkgen.render.background import Relief, build_relief
 from talkgen.render.composite import reveal, sample
+from talkgen.render.mesh import MeshRenderer
+from talkgen.types import Face, Portrait
 
 SIZE = 160
 
@@ -104,3 +109,21 @@ def test_no_edge_of_the_picture_is_drawn_inwards(shift: tuple[float, float]) -> 
         assert inwards[(distance <= 0) & (sheet.face == 0)].max() <= 1e-3
     middle = np.hypot(x - 100, y - 80) < 20
     assert np.abs(offset[middle]).max() > 12
+
+
+def test_a_portrait_with_a_matte_rests_as_photographed_and_changes_only_near_the_person() -> None:
+    root = Path(__file__).parents[2]
+    image = np.array(Image.open(root / "examples" / "portrait.jpg").convert("RGB"))
+    with np.load(Path(__file__).with_name("astronaut_face.npz")) as read:
+        face = Face(**{name: read[name] for name in read.files})
+    ys, xs = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
+    middle = face.landmarks[:, :2].mean(axis=0)
+    matte = np.clip(75 - np.hypot(xs - middle[0], (ys - middle[1]) * 0.8), 0, 1).astype(np.float32)
+    ready = MeshRenderer.from_pretrained().prepare(Portrait(image, face, alpha=matte))
+    assert ready.backdrop is not None
+    np.testing.assert_array_equal(ready.frame(ready.fit.weights), image)
+    turned = ready.frame(ready.fit.weights, ready.fit.rotation + np.float32([0, 0.3, 0.1]))
+    changed = (turned != image).any(axis=2)
+    assert changed.mean() > 0.02
+    reach = np.hypot(xs - middle[0], (ys - middle[1]) * 0.8)
+    assert not changed[(reach > 120) & (ready.backdrop.alpha == 0)].any()
