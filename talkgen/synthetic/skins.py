@@ -57,7 +57,9 @@ def skin_of(photo: Photograph, head: HeadModel, unwrap: Unwrap) -> Skin:
     toward = toward_viewer(points, unwrap.faces, head.weld, facing)
     seen, _, _ = seen_vertices(points, unwrap.faces, facing, 0.3 * fit.scale)
     trust = smoothstep(0.25, 0.6, toward) * (seen | seen[head.weld])
-    trust = trust * outside_mouth(points, photo.landmarks[:, :2].astype(np.float32), iod)
+    trust = trust * outside_mouth(
+        points, photo.landmarks[:, :2].astype(np.float32), iod, np.ascontiguousarray(image)
+    )
     if not photo.plain:
         # Around the face of a portrait with any background only what is surely skin counts.
         front = smoothstep(-2.0, -4.5, vertices[:, 2]) * smoothstep(-11.5, -9.5, vertices[:, 1])
