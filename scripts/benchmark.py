@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from readme_part import write_part
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results" / "benchmark.json"
 PORTRAIT = ROOT / "examples" / "portrait.jpg"
 SPEECH = ROOT / "examples" / "speech.flac"
-START, END = "<!-- benchmark -->", "<!-- /benchmark -->"
 
 ANIMALS = ("s22", "s23", "s25", "s31", "s32", "s33", "s36", "s38", "s40", "s41")
 """Of data/faces/portraits; the other 18 are human faces, painted, drawn or photographed."""
@@ -386,11 +386,7 @@ def table(_: argparse.Namespace) -> None:
         f"\nMeasured {dates[-1]} on {'; '.join(machines)} by `scripts/benchmark.py`, seed 0; "
         "definitions there, numbers in `results/benchmark.json`."
     )
-    readme = ROOT / "README.md"
-    text = readme.read_text("utf-8")
-    before, rest = text.split(START)
-    after = rest.split(END)[1]
-    readme.write_text(f"{before}{START}\n" + "\n".join(rows) + f"\n{END}{after}", "utf-8")
+    write_part("benchmark", "\n".join(rows))
     print("\n".join(rows))
 
 

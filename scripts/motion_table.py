@@ -13,8 +13,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from readme_part import write_part
+
 ROOT = Path(__file__).resolve().parent.parent
-START, END = "<!-- motion -->", "<!-- /motion -->"
 
 
 def main() -> None:
@@ -24,11 +25,8 @@ def main() -> None:
     alone = parser.parse_args().print
     made = table(_results("motion"), _results("motion_fold1"), _results("phonetic"))
     print(made)
-    if alone:
-        return
-    readme = ROOT / "README.md"
-    before, rest = readme.read_text("utf-8").split(START)
-    readme.write_text(f"{before}{START}\n{made}\n{END}{rest.split(END)[1]}", "utf-8")
+    if not alone:
+        write_part("motion", made)
 
 
 def table(motion: dict[str, Any], fold: dict[str, Any], phones: dict[str, Any]) -> str:

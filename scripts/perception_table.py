@@ -9,8 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from readme_part import write_part
+
 ROOT = Path(__file__).resolve().parent.parent
-START, END = "<!-- perception -->", "<!-- /perception -->"
 SHIPPED = ("detector", "landmarks", "identity", "matte")
 
 
@@ -64,11 +65,7 @@ def main() -> None:
         "Numbers, and who is read worse, in `results/{perception,detector,head_fit,identity,matte,"
         "quality,gaze,synthetic}.json` and the model cards."
     )
-    readme = ROOT / "README.md"
-    text = readme.read_text("utf-8")
-    before, rest = text.split(START)
-    after = rest.split(END)[1]
-    readme.write_text(f"{before}{START}\n" + "\n".join(lines) + f"\n{END}{after}", "utf-8")
+    write_part("perception", "\n".join(lines))
     print("\n".join(lines))
 
 

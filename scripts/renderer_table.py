@@ -13,21 +13,19 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-START, END = "<!-- renderer -->", "<!-- /renderer -->"
 
 
 def main() -> None:
     """Replace what stands between the markers."""
+    from readme_part import write_part
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--print", action="store_true", help="leave README as it is")
     alone = parser.parse_args().print
     made = table(json.loads((ROOT / "results" / "renderer.json").read_text("utf-8")))
     print(made)
-    if alone:
-        return
-    readme = ROOT / "README.md"
-    before, rest = readme.read_text("utf-8").split(START)
-    readme.write_text(f"{before}{START}\n{made}\n{END}{rest.split(END)[1]}", "utf-8")
+    if not alone:
+        write_part("renderer", made)
 
 
 def table(result: dict[str, Any]) -> str:

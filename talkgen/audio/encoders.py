@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ def _normalizes(name: str, transformers: Any) -> bool:
         return True
 
 
-class _Windowed:
+class _Windowed(ABC):
     """The grid of windows that the encoders of transformers share."""
 
     dim: int
@@ -141,9 +142,9 @@ class _Windowed:
             out[at:stop] = features[skip : skip + stop - at]
         return out
 
+    @abstractmethod
     def _window(self, samples: Float32) -> Float32:
         """(n * stride,) samples to (n, dim)."""
-        raise NotImplementedError
 
     def _grid(self, core_s: float, context_s: float) -> None:
         frame_s = self._stride / ENGINE_RATE
