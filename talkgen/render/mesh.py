@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from talkgen.face.fit import HeadFit, fit_face
 from talkgen.face.head import HeadModel
 from talkgen.face.stretch import fit_stretched
 from talkgen.motion.rest import SHUT_GAP, lip_gaps
+from talkgen.motion.retarget import Pose
 from talkgen.render.displace import clip_extras
 from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.prepare import prepare
@@ -75,14 +76,29 @@ class MeshRenderer:
     ) -> Iterator[ImageArray]:
         """Yield one (H, W, 3) uint8 RGB frame for each frame of `motion`."""
         ready = self.prepare(portrait, size=size) if isinstance(portrait, Portrait) else portrait
+        for drawn in self.draw(ready, motion):
+            yield drawn.frame
+
+    def draw(self, ready: PreparedPortrait, motion: Motion) -> Iterator[Drawn]:
+        """Yield each frame of `motion` with the pose that it shows."""
         sealed = sealing(self.head, ready, motion.space)
         extras = clip_extras(ready, motion)
         for index, pose in enumerate(ready.retargeter.poses(motion)):
-            yield ready.frame(
-                pose.weights, pose.rotation, pose.translation, pose.scale,
-                sealed=sealed(pose.weights),
+            shut = sealed(pose.weights)
+            frame = ready.frame(
+                pose.weights, pose.rotation, pose.translation, pose.scale, sealed=shut,
                 extra=None if extras is None else extras.at(index),
             )  # fmt: skip
+            yield Drawn(frame, pose, shut)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A frame (H, W, 3) uint8 RGB, the pose that it shows, and how far its lips were sealed."""
+
+    frame: ImageArray
+    pose: Pose
+    sealed: float
 
 
 def sealing(

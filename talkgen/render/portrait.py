@@ -47,6 +47,22 @@ STILL_PX = 0.02
 """Moves of the picture smaller than this are none."""
 
 
+@dataclass(frozen=True, eq=False)
+class PlacedHead:
+    """The head in one frame.
+
+    vertices : (V, 3) float32, cm, in the head frame; points : (V, 3) float32, pixels and depth
+    angles : (3,) radians, as limited; turn : (3, 3); scale : pixels a cm; translation : (2,) pixels
+    """
+
+    vertices: NDArray[np.float32]
+    points: NDArray[np.float32]
+    angles: NDArray[np.float32]
+    turn: NDArray[np.float32]
+    scale: float
+    translation: NDArray[np.float32]
+
+
 @dataclass(eq=False)
 class PreparedPortrait:
     """A portrait with everything that is computed once; `frame` draws it.
@@ -111,6 +127,27 @@ class PreparedPortrait:
                 out += np.float32(progress) * eye.closure
         return out.astype(np.float32)
 
+    def placed(
+        self,
+        weights: NDArray[np.float32],
+        rotation: NDArray[np.float32] | None = None,
+        translation: NDArray[np.float32] | None = None,
+        scale: float | None = None,
+        *,
+        sealed: float = 0.0,
+    ) -> PlacedHead:
+        """Return the head as `frame` draws it under the same arguments."""
+        fit = self.fit
+        source_angles = np.asarray(fit.rotation, np.float32)
+        angles = source_angles if rotation is None else limited(rotation, source_angles)
+        shift = np.asarray(fit.translation if translation is None else translation, np.float32)
+        scale = float(fit.scale if scale is None else scale)
+        turn = rotation_matrix(angles)
+        vertices = self.vertices(np.clip(np.asarray(weights, np.float32), 0.0, 1.0), sealed)
+        return PlacedHead(
+            vertices, project(vertices, turn, scale, shift), angles, turn, scale, shift
+        )
+
     def frame(
         self,
         weights: NDArray[np.float32],
@@ -132,15 +169,10 @@ class PreparedPortrait:
         """
         fit = self.fit
         weights = np.clip(np.asarray(weights, np.float32), 0.0, 1.0)
-        source_angles = np.asarray(fit.rotation, np.float32)
-        angles = source_angles if rotation is None else limited(rotation, source_angles)
-        self.limits.note(angles if rotation is None else rotation, angles)
-        shift = np.asarray(fit.translation if translation is None else translation, np.float32)
-        scale = float(fit.scale if scale is None else scale)
-        turn = rotation_matrix(angles)
-
-        vertices = self.vertices(weights, sealed)
-        points = project(vertices, turn, scale, shift)
+        placed = self.placed(weights, rotation, translation, scale, sealed=sealed)
+        self.limits.note(placed.angles if rotation is None else rotation, placed.angles)
+        turn, scale, shift = placed.turn, placed.scale, placed.translation
+        vertices, points = placed.vertices, placed.points
         expression = ((vertices - self.source) @ turn.T)[:, :2] * np.float32(scale)
         if extra is not None:
             points, expression = extra.on_mesh(points, expression, scale)
