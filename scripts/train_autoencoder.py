@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--preset", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--minutes", type=float, help="processor time, default 60 (cpu), 10 (gpu)")
     parser.add_argument("--each", type=int, default=14, help="frames taken of each file of pairs")
-    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--restart", action="store_true", help="a new schedule from the state")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -48,7 +48,7 @@ def main() -> None:
     schedule = Schedule(minutes=args.minutes or (10 if gpu else 60), rate=args.rate, average=0.999)
     model = train(
         pool, args.work / "state.pt", schedule, check=check[:: max(1, len(check) // 48)],
-        device="cuda" if gpu else "cpu", count=64 if gpu else 8, side=256 if gpu else 128,
+        device="cuda" if gpu else "cpu", count=64 if gpu else 16, side=256 if gpu else 128,
         restart=args.restart,
     )  # fmt: skip
     model.save_pretrained(args.out, half=True)

@@ -72,14 +72,19 @@ class ModelMixin:
     """Adds `save_pretrained` and `from_pretrained` to a `torch.nn.Module`.
 
     The module's constructor takes one `Config` and keeps it as `self.config`. Weights may be stored
-    as float16 to halve the file; they are float32 again once loaded.
+    as float16 to halve the file, or in 8 bits to quarter it; they are float32 again once loaded.
     """
 
     config_class: ClassVar[type[Config]]
     config: Config
 
-    def save_pretrained(self, folder: str | os.PathLike[str], *, half: bool = False) -> None:
-        """Write `config.json` and `model.safetensors` into `folder` (made where absent)."""
+    def save_pretrained(
+        self, folder: str | os.PathLike[str], *, half: bool = False, eighths: bool = False
+    ) -> None:
+        """Write `config.json` and `model.safetensors` into `folder` (made where absent).
+
+        half : float16; eighths : matrices and kernels in 8 bits, each first row with its own scale
+        """
         import torch
         from safetensors.torch import save_file
 
@@ -87,8 +92,12 @@ class ModelMixin:
         save_config(path, self.config, type(self).__name__)
         state = self.stored_state()
         tensors = {
-            name: (t.half() if half and t.dtype == torch.float32 else t).contiguous().clone()
-            for name, t in state.items()
+            name: (
+                t.half() if half and t.dtype == torch.float32 and not name.endswith(SCALE) else t
+            )
+            .contiguous()
+            .clone()
+            for name, t in (in_eight_bits(state) if eighths else state).items()
         }
         partial = path / (hub.WEIGHTS_NAME + ".part")
         save_file(tensors, partial, metadata={"format": "pt"})
@@ -118,7 +127,7 @@ class ModelMixin:
             stored = load_file(path)
         except Exception as error:  # safetensors raises its own bare Exception types
             raise CheckpointError(f"{path} cannot be read ({error}); restore it") from error
-        state = model.whole_state(stored, folder)
+        state = model.whole_state(from_eight_bits(stored), folder)
         own = model.state_dict()
         wrong = sorted(own.keys() ^ state.keys()) or [
             k for k in own if own[k].shape != state[k].shape
@@ -128,3 +137,40 @@ class ModelMixin:
         model.load_state_dict({k: v.to(own[k].dtype) for k, v in state.items()})
         model.eval()
         return model  # type: ignore[no-any-return]
+
+
+SCALE = "::scale"
+"""What the name of a tensor's scales ends with, beside a tensor of 8 bits."""
+SMALLEST = 4096
+"""Numbers below which a tensor stays as it is."""
+
+
+def in_eight_bits(state: dict[str, Any]) -> dict[str, Any]:
+    """Return tensors with the large ones as int8 and, by their name + "::scale", float32 scales.
+
+    A tensor (n, ...) has n scales: 127 is the largest absolute number of each of its n parts.
+    """
+    import torch
+
+    out = {}
+    for name, tensor in state.items():
+        if tensor.ndim < 2 or tensor.numel() < SMALLEST or not tensor.is_floating_point():
+            out[name] = tensor
+            continue
+        rows = tensor.detach().float().flatten(1)
+        scale = rows.abs().amax(1).clamp_min(1e-12) / 127
+        out[name] = torch.round(rows / scale[:, None]).to(torch.int8).reshape(tensor.shape)
+        out[name + SCALE] = scale
+    return out
+
+
+def from_eight_bits(stored: dict[str, Any]) -> dict[str, Any]:
+    """Return tensors as they were before `in_eight_bits`, float32; others as they are."""
+    out = {}
+    for name, tensor in stored.items():
+        if name.endswith(SCALE):
+            continue
+        scale = stored.get(name + SCALE)
+        ones = (1,) * (tensor.ndim - 1)
+        out[name] = tensor if scale is None else tensor.float() * scale.float().reshape(-1, *ones)
+    return out

@@ -41,6 +41,22 @@ def test_save_and_load(tmp_path: Path, half: bool) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_eight_bits(tmp_path: Path) -> None:
+    model = Tiny(TinyConfig(width=4096))
+    with torch.no_grad():
+        model.linear.weight[1] *= 50  # each row has its own scale
+    model.save_pretrained(tmp_path / "whole")
+    model.save_pretrained(tmp_path / "small", eighths=True)
+    whole, small = (tmp_path / n / "model.safetensors" for n in ("whole", "small"))
+    assert small.stat().st_size < 0.3 * whole.stat().st_size
+    again = Tiny.from_pretrained(tmp_path / "small").linear
+    wrong = (again.weight - model.linear.weight).abs().amax(1)
+    most = model.linear.weight.abs().amax(1)
+    assert (wrong <= 0.51 / 127 * most).all()
+    assert (wrong > 0).all()
+    assert torch.equal(again.bias, model.linear.bias)  # too few numbers to be worth it
+
+
 def test_wrong_class(tmp_path: Path) -> None:
     Tiny(TinyConfig()).save_pretrained(tmp_path)
     with pytest.raises(CheckpointError, match="holds a Tiny"):

@@ -37,7 +37,7 @@ class DenoiserConfig(Config):
     patch : latents a side of one token of a picture of the person
     """
 
-    latent_channels: int = 16
+    latent_channels: int = 24
     latent_side: int = 32
     channels: tuple[int, ...] = (96, 128, 160)
     attends: tuple[bool, ...] = (False, True, False)

@@ -33,8 +33,7 @@ def stills(data: Path, *, held_out: bool) -> Iterator[NDArray[np.uint8]]:
     faces = data / "data" / "faces"
     for name in ("congress", "canada", "london"):
         for path in sorted((faces / name).glob("*.jpg")):
-            person = path.stem.split("_")[0]
-            number = int("".join(c for c in person if c.isdigit()) or 0)
+            number = int("".join(c for c in path.stem if c.isdigit()) or 0)
             if (number % HELD_OUT == 0) != held_out:
                 continue
             image = as_image(path)
