@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,15 @@ def read_clip(path: Path, person: str, model: FaceAutoencoder, *, again: bool = 
     """
     with np.load(path) as stored:
         pairs = dict(stored)
-    rng = np.random.default_rng(len(path.stem) + len(pairs["real"]))
+    return clip_of(pairs, path.stem, person, model, again=again)
+
+
+def clip_of(
+    pairs: Mapping[str, NDArray[Any]], name: str, person: str, model: FaceAutoencoder,
+    *, again: bool = True,
+) -> Clip:  # fmt: skip
+    """Return pairs, by the names of the fields of `talkgen.pipelines.pairs.Pairs`, as latents."""
+    rng = np.random.default_rng(len(name) + len(pairs["real"]))
     pictures = np.concatenate([pairs["source"][None], pairs["real"], pairs["mesh"]])
     made = [latents_of(model, pictures)]
     if again:
@@ -82,7 +90,7 @@ def read_clip(path: Path, person: str, model: FaceAutoencoder, *, again: bool = 
         swapped[:, list(RIGHT_CHANNELS)] = weights[:, list(LEFT_CHANNELS)]
         vector.append(vectors(swapped, angles * np.float32([1, -1, -1])))
     return Clip(
-        path.stem, person, both[:, 1 : count + 1], both[:, count + 1 :], both[:, 0],
+        name, person, both[:, 1 : count + 1], both[:, count + 1 :], both[:, 0],
         pairs["maps"], np.stack(vector), pairs["sound"], pairs["embedding"],
     )  # fmt: skip
 
@@ -127,7 +135,9 @@ class Batches:
         for index in rng.choice(len(self.clips), count, p=self.share):
             clip = self.clips[index]
             t, side = int(rng.integers(len(clip))), int(rng.integers(len(clip.real)))
-            rows.append(_row(clip, t, side, rng.integers(0, len(clip), pictures)))
+            # never the frame itself: it is what is to be told
+            others = t + rng.integers(1, max(2, len(clip)), pictures)
+            rows.append(_row(clip, t, side, others % len(clip)))
         joined = {key: torch.from_numpy(np.stack([row[key] for row in rows])).float()
                   for key in rows[0]}  # fmt: skip
         real = joined.pop("real")
@@ -151,11 +161,12 @@ def _row(clip: Clip, t: int, side: int, others: NDArray[Any]) -> dict[str, NDArr
     if side:
         maps = maps[:, :, ::-1].copy()
         maps[list(MIRRORED)] *= np.float16(-1)
+    seen = clip.real[side] if len(clip) > 1 else clip.portrait[side][None]
     return {
         "real": clip.real[side, t], "mesh": clip.mesh[side, t], "portrait": clip.portrait[side],
         "previous": clip.real[side, t - 1] if t else np.zeros_like(clip.real[side, 0]),
         "maps": maps, "vector": clip.vector[side, t], "sound": clip.sound[t],
-        "embedding": clip.embedding, "pictures": clip.real[side][others],
+        "embedding": clip.embedding, "pictures": seen[others],
     }  # fmt: skip
 
 
