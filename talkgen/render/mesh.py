@@ -85,20 +85,25 @@ class MeshRenderer:
         extras = clip_extras(ready, motion)
         for index, pose in enumerate(ready.retargeter.poses(motion)):
             shut = sealed(pose.weights)
+            extra = None if extras is None else extras.at(index)
             frame = ready.frame(
                 pose.weights, pose.rotation, pose.translation, pose.scale, sealed=shut,
-                extra=None if extras is None else extras.at(index),
+                extra=extra,
             )  # fmt: skip
-            yield Drawn(frame, pose, shut)
+            yield Drawn(frame, pose, shut, None if extra is None else extra.points)
 
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A frame (H, W, 3) uint8 RGB, the pose that it shows, and how far its lips were sealed."""
+    """A frame (H, W, 3) uint8 RGB, the pose that it shows, and how far its lips were sealed.
+
+    points : (V, 3) float32, pixels and depth, where the extras of a refined track moved the mesh to
+    """
 
     frame: ImageArray
     pose: Pose
     sealed: float
+    points: NDArray[np.float32] | None = None
 
 
 def sealing(
