@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from talkgen.errors import NoFaceError
 from talkgen.face.fit import fit_face
 from talkgen.pipelines.portrait import load_portrait
 from talkgen.render.conditions import condition_maps
@@ -109,19 +110,25 @@ class PairMaker:
         sound = self.sound(samples, len(frames))[list(wanted)]
         return self._joined(portrait, ready, found, sound, list(wanted), own)
 
-    def pictures(self, one: ImageArray, other: ImageArray) -> Pairs:
-        """Return the pair that takes the first picture to the second of the same person."""
+    def pictures(self, one: ImageArray, *others: ImageArray) -> Pairs:
+        """Return the pairs that take the first picture to others of the same person."""
         portrait = load_portrait(self.analyzer, one)
         ready = self.renderer.prepare(portrait)
-        face = self.analyzer.analyze(other)[0]
-        fit = fit_face(ready.head, face.landmarks, identity=ready.fit.identity)
-        arguments = (
-            np.asarray(fit.weights, np.float32), np.asarray(fit.rotation, np.float32),
-            np.asarray(fit.translation, np.float32), float(fit.scale),
-        )  # fmt: skip
-        frame = ready.frame(*arguments, sealed=0.0)
-        found = [self._pair(ready, frame, *arguments, 0.0, other)]
-        return self._joined(portrait, ready, found, self.sound(None, 1), [0], -1)
+        found = []
+        for other in others:
+            faces = self.analyzer.analyze(other)
+            if not faces:
+                raise NoFaceError("no face found in the other picture; leave it out")
+            fit = fit_face(ready.head, faces[0].landmarks, identity=ready.fit.identity)
+            arguments = (
+                np.asarray(fit.weights, np.float32), np.asarray(fit.rotation, np.float32),
+                np.asarray(fit.translation, np.float32), float(fit.scale),
+            )  # fmt: skip
+            frame = ready.frame(*arguments, sealed=0.0)
+            found.append(self._pair(ready, frame, *arguments, 0.0, other))
+        count = len(others)
+        sound = self.sound(None, count)
+        return self._joined(portrait, ready, found, sound, list(range(count)), -1)
 
     def _pair(
         self, ready: Any, frame: ImageArray, weights: Any, rotation: Any, translation: Any,
