@@ -193,7 +193,7 @@ class PhoneticEncoder(nn.Module, ModelMixin):
         for start in range(0, len(features), CHUNK):  # bounds the memory of a long file
             parts.append(stream.push(features[start : start + CHUNK]))
         parts.append(stream.finish())
-        return np.concatenate([_joined(part) for part in parts])
+        return np.concatenate([joined_output(part) for part in parts])
 
 
 class PhoneticStream:
@@ -245,6 +245,7 @@ def _features(audio: Audio) -> Float32:
     return np.concatenate([*parts, leveler.finish()])
 
 
-def _joined(output: PhoneticOutput) -> Float32:
+def joined_output(output: PhoneticOutput) -> Float32:
+    """Return (T, width + num_phones) of (T, ...) outputs: hidden states beside posteriors."""
     both: Any = torch.cat([output.hidden, output.phones.softmax(-1)], -1).numpy()
     return np.asarray(both, np.float32)

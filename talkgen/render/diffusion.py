@@ -19,6 +19,7 @@ from torch import Tensor
 from talkgen.errors import InputError
 from talkgen.face.fit import HeadFit
 from talkgen.face.head import HeadModel
+from talkgen.render.adapters import load_adapter
 from talkgen.render.conditions import condition_maps
 from talkgen.render.denoiser import Denoiser
 from talkgen.render.face_crop import FaceCrop, crop_of
@@ -80,13 +81,13 @@ class DiffusionRenderer:
 
     mesh : what draws the geometry
     embedder : says who the portrait is (`IdentityEmbedder`), None: nobody is told
+    encoder : what the sound about a frame is to be heard by (`PhoneticEncoder`); motion brings it
+        along as `extra["sound"]` (T, 5, D), see `talkgen.audio.nearby`
+    embedding : (E,) who every portrait counts as, instead of what the embedder sees
     regions : strength of what is added to "lips", "eyes" and "rest", 0 to 2, else 1
     batch : frames that wait for each other; memory and speed grow with it
     options : those of `FaceSampler`: steps, seed, identity_scale, device, ...
     """
-
-    hears = True
-    """Motion may bring `extra["sound"]` (T, 5, D) along: features of the sound about each frame."""
 
     def __init__(
         self,
@@ -95,6 +96,8 @@ class DiffusionRenderer:
         mesh: MeshRenderer,
         *,
         embedder: Any = None,
+        encoder: Any = None,
+        embedding: FloatArray | None = None,
         regions: Mapping[str, float] | None = None,
         batch: int = BATCH,
         **options: Any,
@@ -102,6 +105,8 @@ class DiffusionRenderer:
         self.sampler = FaceSampler(autoencoder, denoiser, **options)
         self.mesh = mesh
         self.embedder = embedder
+        self.encoder = encoder
+        self.embedding = embedding
         self.regions = check_regions(regions or {})
         self.batch = batch
 
@@ -112,19 +117,28 @@ class DiffusionRenderer:
         denoiser: str | os.PathLike[str] = "denoiser",
         head: str = "head",
         *,
+        adapter: str | os.PathLike[str] | None = None,
         threads: int | None = None,
         **options: Any,
     ) -> Self:
         """Return a renderer with the shipped networks, or others by name or folder.
 
+        adapter : file of `talkgen adapt`: what a person's own pictures change of the denoiser
         threads : how many threads draw the mesh; options : regions, batch and `FaceSampler`'s
         """
+        from talkgen.audio.phonetic import PhoneticEncoder
         from talkgen.face.identity import IdentityEmbedder
 
+        net = Denoiser.from_pretrained(denoiser)
+        who = None
+        if adapter is not None:
+            known = load_adapter(net, adapter, denoiser).embedding
+            who = None if known is None else known.numpy()
         return cls(
-            FaceAutoencoder.from_pretrained(autoencoder), Denoiser.from_pretrained(denoiser),
+            FaceAutoencoder.from_pretrained(autoencoder), net,
             MeshRenderer.from_pretrained(head, threads=threads),
-            embedder=IdentityEmbedder.from_pretrained(), **options,
+            embedder=IdentityEmbedder.from_pretrained(),
+            encoder=PhoneticEncoder.from_pretrained("phonetic"), embedding=who, **options,
         )  # fmt: skip
 
     @property
@@ -144,13 +158,15 @@ class DiffusionRenderer:
         """Return the portrait ready to be drawn again and again.
 
         fit, size : as for the mesh renderer
-        embedding : (E,) who it is, else the portrait's own `identity.embedding`, else what the
-            embedder sees
+        embedding : (E,) who it is, else the portrait's own `identity.embedding`, the renderer's,
+            or what the embedder sees
         pictures : further portraits of the same person, for what this one does not show
         """
         ready = self.mesh.prepare(portrait, fit, size=size)
         if embedding is None and portrait.identity is not None:
             embedding = portrait.identity.embedding
+        if embedding is None:
+            embedding = self.embedding
         if embedding is None and self.embedder is not None:
             embedding = self.embedder.embed(portrait.image, portrait.face)
         others = [own_crop(self.mesh.prepare(other)) for other in pictures]

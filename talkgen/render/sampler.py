@@ -22,6 +22,7 @@ from talkgen.render.adapters import set_identity_scale
 from talkgen.render.denoiser import Conditions, Denoiser
 from talkgen.render.diffusers_library import diffusers_class
 from talkgen.render.latents import FaceAutoencoder, to_tensor
+from talkgen.render.performance import Performance, as_device
 from talkgen.types import FloatArray, ImageArray
 
 MAX_STEPS = 100
@@ -71,7 +72,7 @@ class FaceSampler:
 
     steps : of the flow, 1 to 100; seed : of the noise, one draw for all frames
     identity_scale : how much the embedding counts, 0 to 1
-    dtype : what the networks compute in
+    device : where the networks compute: "cpu", "cuda", "cuda:1", ..., "auto"
     """
 
     def __init__(
@@ -83,8 +84,7 @@ class FaceSampler:
         seed: int = 0,
         identity_scale: float = 1.0,
         device: str | torch.device = "cpu",
-        dtype: torch.dtype = torch.float32,
-        channels_last: bool = True,
+        performance: Performance | None = None,
     ) -> None:
         check_steps(steps)
         have, want = autoencoder.latent_channels, denoiser.config.latent_channels
@@ -94,10 +94,11 @@ class FaceSampler:
                 "give the two of one training"
             )
         set_identity_scale(denoiser.unet, identity_scale)
-        layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.device, self.dtype, self.layout = torch.device(device), dtype, layout
-        self.autoencoder: Any = autoencoder.eval().to(self.device, dtype, memory_format=layout)
-        self.denoiser: Any = denoiser.eval().to(self.device, dtype, memory_format=layout)
+        self.device = as_device(device)
+        self.performance = performance or Performance()
+        self.dtype = self.performance.type_on(self.device)
+        self.performance.settle(autoencoder, denoiser, self.device)
+        self.autoencoder, self.denoiser = autoencoder, denoiser
         self.steps = steps
         self.scheduler: Any = diffusers_class("FlowMatchEulerDiscreteScheduler")()
         self._noise: Tensor | None = None
@@ -117,7 +118,7 @@ class FaceSampler:
                 f"the embedding has shape {vector.shape}, the denoiser was made for ({size},); "
                 "use the embedded embedder"
             )
-        with torch.inference_mode():
+        with torch.inference_mode(), self.performance.threaded():
             latents = self.encoded(np.stack([crop, *pictures]))
         return Person(
             latents[:1], self._moved(torch.from_numpy(vector)[None]),
@@ -126,8 +127,8 @@ class FaceSampler:
 
     def encoded(self, crops: ImageArray) -> Tensor:
         """Return (B, C, h, w) latents of crops (B, 256, 256, 3) uint8."""
-        pictures = self._moved(to_tensor(crops)).contiguous(memory_format=self.layout)
-        return self.autoencoder.encode(pictures)  # type: ignore[no-any-return]
+        pictures = self._moved(to_tensor(crops)).contiguous(memory_format=self.performance.layout)
+        return self.autoencoder.encode(pictures)
 
     def change(
         self, person: Person, frames: FaceFrames, previous: Tensor | None = None
@@ -136,7 +137,7 @@ class FaceSampler:
 
         previous : (1, C, h, w) latents of the frame before these, None at the beginning
         """
-        with torch.inference_mode():
+        with torch.inference_mode(), self.performance.threaded():
             mesh = self.encoded(frames.mesh)
             before = torch.zeros_like(mesh[:1]) if previous is None else previous
             maps, vectors, sound = (
@@ -179,10 +180,6 @@ class FaceSampler:
         levels = (both[: len(made)] - both[len(made) :]) * LEVELS
         out: NDArray[np.float32] = levels.permute(0, 2, 3, 1).cpu().contiguous().numpy()
         return out
-
-    def reseeded(self, seed: int) -> None:
-        """Draw other noise from now on."""
-        self._seed, self._noise = seed, None
 
     def _moved(self, values: Tensor) -> Tensor:
         return values.to(self.device, self.dtype)
