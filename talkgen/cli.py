@@ -1,17 +1,13 @@
 """The `talkgen` commands: each parses, builds, runs; the work is in the pipelines.
 
-Exit codes: 0 done, 1 a defect of talkgen, 2 bad input (one line on standard error), 130 Ctrl-C.
+Exit codes and what is said on standard error: `talkgen.terminal`.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -19,10 +15,16 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import talkgen
-from talkgen.errors import InputError, NoFaceError, TalkgenError
-
-NAME = "talkgen"
-EXIT_DEFECT, EXIT_INPUT, EXIT_INTERRUPT, EXIT_TERMINATED = 1, 2, 130, 143
+from talkgen.errors import InputError, NoFaceError
+from talkgen.terminal import (
+    EXIT_DEFECT,
+    EXIT_INPUT,
+    EXIT_INTERRUPT,
+    NAME,
+    Say,
+    print_table,
+    reported,
+)
 
 app = typer.Typer(
     name=NAME,
@@ -145,7 +147,7 @@ def talk(
     debug: Debug = False,
 ) -> None:
     """Make PORTRAIT speak SPEECH in a video."""
-    with _reported(quiet, debug) as say:
+    with reported(quiet, debug) as say:
         from talkgen.io.output import check_output
         from talkgen.motion.export import SUFFIXES, write_motion
         from talkgen.pipelines.output import VIDEO_SUFFIXES
@@ -193,7 +195,7 @@ def motion(
     debug: Debug = False,
 ) -> None:
     """Turn SPEECH into a motion file for `render`, Blender or Unreal."""
-    with _reported(quiet, debug) as say:
+    with reported(quiet, debug) as say:
         from talkgen.io.output import check_output
         from talkgen.motion.chunks import joined
         from talkgen.motion.export import SUFFIXES, write_motion
@@ -240,7 +242,7 @@ def render(
     debug: Debug = False,
 ) -> None:
     """Make PORTRAIT move as a motion FILE says."""
-    with _reported(quiet, debug) as say:
+    with reported(quiet, debug) as say:
         from talkgen.io.output import check_output
         from talkgen.motion.export import read_motion
         from talkgen.pipelines.output import VIDEO_SUFFIXES
@@ -280,7 +282,7 @@ def track(
     debug: Debug = False,
 ) -> None:
     """Read the motion of a face off a picture or a video."""
-    with _reported(quiet, debug) as say:
+    with reported(quiet, debug) as say:
         from talkgen.io.output import check_output
         from talkgen.motion.export import SUFFIXES, write_motion
         from talkgen.pipelines.talk import check_inputs
@@ -317,7 +319,7 @@ def faces(
     debug: Debug = False,
 ) -> None:
     """Say what is seen of every face in PICTURE, and whether it can be animated."""
-    with _reported(quiet, debug) as say:
+    with reported(quiet, debug) as say:
         from talkgen.io.output import check_output
         from talkgen.pipelines.faces import FacesPipeline
         from talkgen.pipelines.faces_output import (
@@ -343,7 +345,7 @@ def faces(
                 f"no human face found in {str(picture)!r} "
                 f"({image.shape[1]} x {image.shape[0]} pixels)"
             )
-        _print(faces_table(readings))
+        print_table(faces_table(readings))
         if output is not None:
             write_json(output, image, readings)
             say.done(output)
@@ -363,10 +365,10 @@ def models(
     debug: Debug = False,
 ) -> None:
     """List the checkpoints that talkgen ships."""
-    with _reported(False, debug):
+    with reported(False, debug):
         from talkgen.doctor import models_table
 
-        _print(models_table())
+        print_table(models_table())
 
 
 @app.command()
@@ -374,19 +376,13 @@ def doctor(
     debug: Debug = False,
 ) -> None:
     """Show versions, devices and checkpoints, what is missing and how to get it."""
-    with _reported(False, debug):
+    with reported(False, debug):
         from talkgen.doctor import doctor_report
 
         table, healthy = doctor_report()
-        _print(table)
+        print_table(table)
         if not healthy:
             raise typer.Exit(EXIT_DEFECT)
-
-
-def _print(text: Any) -> None:
-    from rich.console import Console
-
-    Console(width=None if sys.stdout.isatty() else 240).print(text)
 
 
 def _pixels(size: str) -> int | None:
@@ -415,7 +411,7 @@ def _read_speech(path: Path) -> Any:
     return open_speech(path)
 
 
-def _draw(video: Any, output: Path, say: _Say) -> None:
+def _draw(video: Any, output: Path, say: Say) -> None:
     start = time.monotonic()
     with say.counted("drawing", video.num_frames) as step:
         video.save(output, on_frame=lambda: step(1))
@@ -423,104 +419,6 @@ def _draw(video: Any, output: Path, say: _Say) -> None:
     if video.limits.limited:
         say.stage(str(video.limits))
     say.done(output, f"{video.num_frames} frames, {video.num_frames / took:.0f} a second")
-
-
-class _Say:
-    """Progress on standard error: a bar on a terminal, plain lines elsewhere, or nothing."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
-        self.lively = not quiet and sys.stderr.isatty()
-        self._bar: Any = None
-        self._task: Any = None
-
-    def stage(self, text: str) -> None:
-        """Name what is being done now."""
-        if not self.quiet:
-            print(f"{NAME}: {text}", file=sys.stderr, flush=True)
-
-    def done(self, path: Path, note: str = "") -> None:
-        """Name what was written."""
-        if not self.quiet:
-            print(f"{NAME}: wrote {path}{f' ({note})' if note else ''}", file=sys.stderr)
-
-    def expect(self, total: int) -> None:
-        """Set how many steps the running count has."""
-        if self._bar is not None:
-            self._bar.update(self._task, total=total or None)
-
-    @contextmanager
-    def counted(self, text: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Give a function to call with the number of steps just done."""
-        if not self.lively:
-            self.stage(f"{text}, {total} frames" if total else text)
-            yield lambda _: None
-            return
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        with Progress("{task.description}", *columns, console=console, transient=True) as bar:
-            self._bar, self._task = bar, bar.add_task(text, total=total or None)
-            yield lambda count: bar.advance(self._task, count)
-            self._bar = None
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, which unwinds like Ctrl-C so that nothing half-written stays."""
-
-
-@contextmanager
-def _reported(quiet: bool, debug: bool) -> Iterator[_Say]:
-    """Run a command's body; every error leaves as one line and the right exit code."""
-    _listen()
-    try:
-        yield _Say(quiet)
-    except TalkgenError as error:
-        _fail(str(error), error.exit_code, debug)
-    except _Terminated:
-        _fail("stopped; nothing was written", EXIT_TERMINATED, debug)
-    except KeyboardInterrupt:
-        _fail("interrupted; nothing was written", EXIT_INTERRUPT, debug)
-    except MemoryError:
-        _fail("out of memory; try a smaller --size", EXIT_INPUT, debug)
-    except (typer.Exit, typer.Abort, SystemExit):
-        raise
-    except Exception as error:  # a defect: say so in one line, the traceback on request
-        kind = type(error).__name__
-        _fail(f"unexpected {kind}: {error}; --debug shows where", EXIT_DEFECT, debug)
-
-
-def _fail(message: str, code: int, debug: bool) -> NoReturn:
-    if debug:
-        import traceback
-
-        traceback.print_exc()
-    print(f"{NAME}: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
-    raise typer.Exit(code)
-
-
-def _listen() -> None:
-    """Send warnings of the library to standard error as one line each; heed SIGTERM."""
-    log = logging.getLogger("talkgen")
-    if not any(isinstance(handler, _Lines) for handler in log.handlers):
-        log.addHandler(_Lines())
-        log.propagate = False
-
-    def stop(*_: object) -> None:
-        raise _Terminated
-
-    try:
-        signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread
-        return
-
-
-class _Lines(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        level = record.levelname.lower()
-        print(f"{NAME}: {level}: {record.getMessage()}", file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
