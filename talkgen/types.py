@@ -298,11 +298,11 @@ class Motion:
 
 @dataclass(frozen=True)
 class Score:
-    """One measured value with its unit, direction and count."""
+    """One measured value with its unit, direction (None: neither end is good) and count."""
 
     value: float
     unit: str
-    higher_is_better: bool
+    higher_is_better: bool | None
     n: int
 
 

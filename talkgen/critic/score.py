@@ -1,0 +1,126 @@
+"""All critics as one: what a clip is worth, what could not be said, and what it rests on.
+
+A critic has `score(video, reference=, target=) -> Report` (`talkgen.protocols.Critic`), names the
+groups that it `fills`, and, where it needs pixels, gives a `reader()` (`talkgen.critic.watch`).
+Others join by being passed in; what none of them fills is said to be absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from talkgen.critic.mouth import lag_curve
+from talkgen.critic.report import SLOTS, merged, to_dict
+from talkgen.critic.units import UnitsCritic
+from talkgen.critic.watch import Reader, Watched
+from talkgen.types import Emotion, FloatArray, Report
+
+LAG_REACH = 15
+"""Frames to either side in the curve of offsets."""
+
+
+class ClipCritic:
+    """Several critics as one `Critic`."""
+
+    def __init__(self, critics: Sequence[Any]) -> None:
+        self.critics = tuple(critics)
+
+    def readers(self) -> list[Reader]:
+        """Return fresh readers for one clip."""
+        return [critic.reader() for critic in self.critics if hasattr(critic, "reader")]
+
+    def absent(self) -> dict[str, str]:
+        """Return the groups that no critic fills, and why."""
+        filled = {group for critic in self.critics for group in getattr(critic, "fills", ())}
+        return {group: why for group, why in SLOTS.items() if group not in filled}
+
+    def score(
+        self, video: Watched, *, reference: Watched | None = None, target: Emotion | None = None
+    ) -> Report:
+        """Return the scores of every critic in one report."""
+        return self.judged(video, reference=reference, target=target).report
+
+    def judged(
+        self, video: Watched, *, reference: Watched | None = None, target: Emotion | None = None
+    ) -> Judged:
+        """Return the report with what it rests on."""
+        reports, units = [], {}
+        for critic in self.critics:
+            if isinstance(critic, UnitsCritic):
+                units = critic.units(video)
+                reports.append(critic.score(video, reference=reference, target=target, units=units))
+                continue
+            reports.append(critic.score(video, reference=reference, target=target))
+        return Judged(merged(reports), self.absent(), video, reference, target, units)
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A clip's report and what it rests on.
+
+    absent : groups that nobody judged, and why; video, reference : what was seen
+    target : the emotion that was asked for; units : action units (T,) of the fitted head
+    """
+
+    report: Report
+    absent: Mapping[str, str]
+    video: Watched
+    reference: Watched | None = None
+    target: Emotion | None = None
+    units: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def tracks(self) -> dict[str, FloatArray]:
+        """Return what was read frame by frame, (T,) each, NaN where unknown."""
+        from talkgen.critic.contracts import gaps
+        from talkgen.critic.lids import lid_openness
+
+        out: dict[str, FloatArray] = {"lip_gap": gaps(self.video)}
+        if self.reference is not None:
+            out["reference_lip_gap"] = gaps(self.reference)
+        if self.video.sound is not None:
+            out["energy"] = self.video.sound.energy
+            out["silence"] = self.video.sound.silence.astype(np.float32)
+        seen = self.video.seen
+        if seen.any():
+            lids = np.full(len(seen), np.nan, np.float32)
+            lids[seen] = lid_openness(self.video.landmarks[seen])
+            out["lid_openness"] = lids
+        out |= {n: v for n, v in self.video.readings.items() if v.ndim == 1}
+        return out
+
+    def offsets(self) -> dict[str, FloatArray]:
+        """Return (31,) correlations of the lip gap with others for lags from -15 to 15 frames."""
+        tracks = self.tracks()
+        return {
+            name: np.asarray(lag_curve(tracks["lip_gap"], tracks[name], LAG_REACH), np.float32)
+            for name in ("energy", "reference_lip_gap")
+            if name in tracks
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but pictures as plain values; unknown numbers are None."""
+        video = self.video
+        return {
+            **to_dict(self.report),
+            "absent": dict(self.absent),
+            "fps": video.fps, "frames": len(video), "size": list(video.size),
+            "tracks": {name: _plain(values) for name, values in self.tracks().items()},
+            "action_units": {name: _plain(values) for name, values in self.units.items()},
+            "offsets": {
+                "lags": list(range(-LAG_REACH, LAG_REACH + 1)),
+                **{name: _plain(values) for name, values in self.offsets().items()},
+            },
+            "worst": [
+                {"reading": m.reading, "frame": m.index, "seconds": round(m.index / video.fps, 3),
+                 "value": round(m.value, 4)}
+                for m in video.moments
+            ],
+        }  # fmt: skip
+
+
+def _plain(values: FloatArray) -> list[float | None]:
+    return [round(float(v), 4) if np.isfinite(v) else None for v in values]
