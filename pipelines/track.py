@@ -92,7 +92,7 @@ class TrackPipeline:
 
         key = KeyFrame()
         track: list[Face | None] = []
-        follow = _Follower(face)
+        follow = Follower(face)
         for faces in self.analyzer.track(noted()):
             chosen = follow.pick(faces)
             if chosen is not None and not any(track):
@@ -146,7 +146,7 @@ def _warn(image: ImageArray, face: Face) -> None:
         )
 
 
-class _Follower:
+class Follower:
     """Keeps to one face of those that each frame shows."""
 
     def __init__(self, number: int | None) -> None:
