@@ -19,7 +19,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-ASIDE = ("london_1", "aoc", "lieu", "crapo", "grid_s4", "pelosi")
+ASIDE = ("london_10", "aoc", "lieu", "pelosi", "grid_s31", "grid_s34")
 """Beginnings of the names of files of pairs whose people are not learned from."""
 
 

@@ -14,9 +14,9 @@ from talkgen.render.latents import FaceAutoencoder
 from talkgen.training.diffusion_data import Batches, Clip, frames_of, region_weights
 from talkgen.training.loop import Moment, Schedule, fit
 
-FEW = (1.0, 0.75, 0.5, 0.25)
-"""Levels of noise that four steps and one step meet; most of the training is spent on them."""
-ON_FEW = 0.6
+FIRST, FEW = 0.5, (0.75, 0.5, 0.25)
+"""Share of the training on sigma 1, which every number of steps meets and where all is yet to be
+said; levels that four steps meet besides, as often as all others together."""
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,8 @@ def flow_loss(
     half : compute in bfloat16
     """
     count = len(real)
-    sigma = np.where(rng.random(count) < ON_FEW, rng.choice(FEW, count), rng.random(count))
+    sigma = np.where(rng.random(count) < 0.5, rng.choice(FEW, count), rng.random(count))
+    sigma = np.where(rng.random(count) < FIRST, 1.0, sigma)
     level = torch.from_numpy(sigma).to(real)
     start = given.mesh + denoiser.config.noise * torch.randn_like(real)
     noisy = torch.lerp(real, start, level[:, None, None, None])
