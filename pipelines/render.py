@@ -16,6 +16,7 @@ from talkgen.motion.extras import resampled_extras
 from talkgen.motion.match import Match, match_portrait
 from talkgen.motion.resample import resample
 from talkgen.motion.retarget import Retargeter
+from talkgen.pipelines.draw import drawn
 from talkgen.pipelines.output import TalkOutput
 from talkgen.pipelines.portrait import load_portrait, prepared
 from talkgen.pipelines.talk import check_inputs
@@ -33,12 +34,22 @@ class RenderPipeline:
         self.renderer = renderer
 
     @classmethod
-    def from_pretrained(cls, *, backend: str = "embedded", head: str = "head") -> Self:
-        """Return the pipeline with the shipped checkpoints, or another head by name or folder."""
-        from talkgen.face.analyzer import FaceAnalyzer as Analyzer
-        from talkgen.render.mesh import MeshRenderer
+    def from_pretrained(
+        cls,
+        *,
+        backend: str = "embedded",
+        head: str = "head",
+        renderer: str = "auto",
+        **options: Any,
+    ) -> Self:
+        """Return the pipeline with the shipped checkpoints, or another head by name or folder.
 
-        return cls(Analyzer.from_pretrained(backend), MeshRenderer.from_pretrained(head))
+        renderer, options : as for `TalkPipeline`
+        """
+        from talkgen.face.analyzer import FaceAnalyzer as Analyzer
+        from talkgen.render.choose import load_renderer
+
+        return cls(Analyzer.from_pretrained(backend), load_renderer(renderer, head=head, **options))
 
     def __call__(
         self,
@@ -84,12 +95,11 @@ class RenderPipeline:
                 whole.seconds, sound.seconds,
             )  # fmt: skip
 
+        camera = whole.space == "camera"
+
         def draw(parts: Iterator[Motion]) -> Iterator[ImageArray]:
-            if whole.space == "camera":  # its rest is that of the whole track
-                yield from self.renderer.render(ready, whole)
-                return
-            for part in parts:
-                yield from self.renderer.render(ready, part)
+            # the rest of a track is that of the whole
+            return drawn(self.renderer, ready, [whole] if camera else parts, sound)
 
         return TalkOutput(
             chunks=lambda: iter([whole]),

@@ -15,6 +15,7 @@ from talkgen.io.video import frame_rate
 from talkgen.motion.emotion import as_emotion
 from talkgen.motion.resample import num_frames, resample_chunks
 from talkgen.motion.scales import Scales
+from talkgen.pipelines.draw import drawn
 from talkgen.pipelines.output import TalkOutput
 from talkgen.pipelines.portrait import MAX_SIZE, MIN_SIZE, cropped, load_portrait, prepared
 from talkgen.pipelines.sources import with_sources
@@ -94,20 +95,28 @@ class TalkPipeline:
 
     @classmethod
     def from_pretrained(
-        cls, *, backend: str = "embedded", motion: str = "motion", head: str = "head"
+        cls,
+        *,
+        backend: str = "embedded",
+        motion: str = "motion",
+        head: str = "head",
+        renderer: str = "auto",
+        **options: Any,
     ) -> Self:
         """Return the pipeline with the shipped checkpoints, or others by name or folder.
 
         backend : "embedded" or "mediapipe", what finds and reads the face
+        renderer : "mesh", "diffusion", or "auto": diffusion on a GPU, else mesh
+        options : of the diffusion renderer: steps, identity_scale, adapter, device
         """
         from talkgen.face.analyzer import FaceAnalyzer as Analyzer
         from talkgen.motion.generator import MotionGenerator
-        from talkgen.render.mesh import MeshRenderer
+        from talkgen.render.choose import load_renderer
 
         return cls(
             Analyzer.from_pretrained(backend),
             MotionGenerator.from_pretrained(motion),
-            MeshRenderer.from_pretrained(head),
+            load_renderer(renderer, head=head, **options),
         )
 
     def __call__(
@@ -166,8 +175,7 @@ class TalkPipeline:
             )
 
         def draw(parts: Iterator[Motion]) -> Iterator[ImageArray]:
-            for part in parts:
-                yield from self.renderer.render(ready, part)
+            return drawn(self.renderer, ready, parts, sound)
 
         return TalkOutput(
             chunks=chunks,

@@ -45,6 +45,14 @@ class Backend(StrEnum):
     face_alignment = "face-alignment"
 
 
+class RendererName(StrEnum):
+    """What draws."""
+
+    auto = "auto"
+    mesh = "mesh"
+    diffusion = "diffusion"
+
+
 # Options that several commands share; the defaults stand in the commands' signatures.
 PortraitArg = Annotated[Path, typer.Argument(metavar="PORTRAIT", help="Picture of a face.")]
 SpeechArg = Annotated[
@@ -99,6 +107,33 @@ Also = Annotated[
     ),
 ]  # fmt: skip
 Crop = Annotated[bool, typer.Option("--crop", help="Only a square about the head.")]
+RendererOption = Annotated[
+    RendererName,
+    typer.Option(
+        "--renderer",
+        help="mesh: the photograph on a 3D head; diffusion: a neural network adds to that what "
+        "geometry cannot make; auto: diffusion on a GPU, else mesh.",
+    ),
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(help="Steps of the diffusion: 1 is fast, 4 the default, 20 fine."),
+]
+IdentityScale = Annotated[
+    float | None,
+    typer.Option(help="How much the diffusion heeds who the person is, 0 to 1 (default)."),
+]
+AdapterOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--adapter", metavar="FILE",
+        help="What `talkgen adapt` learned of this person for the diffusion renderer.",
+    ),
+]  # fmt: skip
+Device = Annotated[
+    str | None,
+    typer.Option(metavar="auto|cpu|cuda|cuda:N", help="Where the diffusion is computed."),
+]
 BackendOption = Annotated[Backend, typer.Option(help="What finds and reads the face.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -142,6 +177,11 @@ def talk(
     landmarks: Landmarks = None,
     also: Also = None,
     crop: Crop = False,
+    renderer: RendererOption = RendererName.auto,
+    steps: Steps = None,
+    identity_scale: IdentityScale = None,
+    adapter: AdapterOption = None,
+    device: Device = None,
     backend: BackendOption = Backend.embedded,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -159,13 +199,14 @@ def talk(
             "mouth_scale": mouth_scale, "brow_scale": brow_scale, "blink_scale": blink_scale,
         }  # fmt: skip
         check_inputs(size=pixels, fps=fps, seed=seed, **scales)
+        look = _look(renderer, steps, identity_scale, adapter, device)
         feeling = asked(emotion)
         check_output(output, VIDEO_SUFFIXES, inputs=[portrait, speech])
         if motion_out is not None:
             check_output(motion_out, SUFFIXES, inputs=[portrait, speech, output])
         image, sound = _read_picture(portrait), _read_speech(speech)
         say.stage("loading the models")
-        pipeline = TalkPipeline.from_pretrained(backend=backend.value)
+        pipeline = TalkPipeline.from_pretrained(backend=backend.value, **_chosen(look, say))
         say.stage("finding the face")
         video = pipeline(
             image, sound, size=pixels, fps=fps, seed=seed, still=still, emotion=feeling,
@@ -237,6 +278,11 @@ def render(
     fps: OwnFps = None,
     face: FaceNumber = None,
     landmarks: Landmarks = None,
+    renderer: RendererOption = RendererName.auto,
+    steps: Steps = None,
+    identity_scale: IdentityScale = None,
+    adapter: AdapterOption = None,
+    device: Device = None,
     backend: BackendOption = Backend.embedded,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -251,11 +297,12 @@ def render(
 
         pixels = _pixels(size)
         check_inputs(size=pixels, fps=fps)
+        look = _look(renderer, steps, identity_scale, adapter, device)
         check_output(output, VIDEO_SUFFIXES, inputs=[portrait, file])
         image, moves = _read_picture(portrait), read_motion(file)
         sound = None if audio is None else _read_speech(audio)
         say.stage("loading the models")
-        pipeline = RenderPipeline.from_pretrained(backend=backend.value)
+        pipeline = RenderPipeline.from_pretrained(backend=backend.value, **_chosen(look, say))
         say.stage("finding the face")
         video = pipeline(
             image, moves, speech=sound, size=pixels, fps=fps, face=face, landmarks=landmarks
@@ -392,6 +439,22 @@ def _pixels(size: str) -> int | None:
     if not size.isascii() or not size.isdigit():
         raise InputError(f"`--size` is {size!r}, 'source' or a number of pixels is needed")
     return int(size)
+
+
+def _look(renderer: RendererName, *options: Any) -> Any:
+    """Return what was asked of the renderer, checked."""
+    from talkgen.render.choose import RendererOptions
+
+    return RendererOptions(renderer.value, *options)
+
+
+def _chosen(look: Any, say: Say) -> dict[str, Any]:
+    """Say aloud which renderer it is; return the pipelines' options for it."""
+    from talkgen.render.choose import choose
+
+    choice = choose(look)
+    say.stage(str(choice))
+    return {"renderer": look.renderer, "choice": choice, **look.given}
 
 
 def _must_exist(path: Path) -> None:

@@ -19,8 +19,8 @@ from PIL import Image
 from talkgen.cli import main
 from talkgen.io.audio import open_speech
 from talkgen.io.video import open_video
-from talkgen.motion.export import read_motion
-from talkgen.types import MOTION_CHANNELS
+from talkgen.motion.export import read_motion, write_motion
+from talkgen.types import MOTION_CHANNELS, Motion
 from tests.media import voice, write_sound, write_video
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,6 +85,29 @@ def test_two_halves_give_what_talk_gives(run: Run, tmp_path: Path, speech: Path)
     ) == (0, "")
     pairs = zip(open_video(whole).frames(), open_video(half).frames(), strict=True)
     assert max(np.abs(a.astype(int) - b).mean() for a, b in pairs) < 0.5
+
+
+def test_the_renderer_is_said_aloud(run: Run, tmp_path: Path, speech: Path) -> None:
+    text = run("talk", PORTRAIT, speech, "-o", tmp_path / "o.mp4", "--size", 128, "--fps", 5)[1]
+    assert "talkgen: renderer: " in text
+
+
+def test_diffusion_draws_finer(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("diffusers")
+    if not (ROOT / "checkpoints" / "denoiser").is_dir():
+        pytest.skip("no trained denoiser in checkpoints yet")
+    weights = np.zeros((2, 52), np.float32)
+    weights[:, MOTION_CHANNELS.index("jawOpen")] = 0.4
+    write_motion(Motion(weights, np.zeros((2, 3)), np.zeros((2, 3))), tmp_path / "m.npz")
+    frames = {}
+    for name, options in (("mesh", ()), ("diffusion", ("--steps", 1, "--device", "cpu"))):
+        out = tmp_path / f"{name}.mp4"
+        given = ("render", PORTRAIT, tmp_path / "m.npz", "-o", out, "--renderer", name, "-q")
+        assert run(*given, *options) == (0, "")
+        frames[name] = next(iter(open_video(out).frames())).astype(int)
+    step = np.abs(frames["mesh"] - frames["diffusion"]).max(axis=2)
+    assert step[100:220, 180:310].max() > 8  # the face
+    assert step[300:].mean() < 1  # far from it
 
 
 def test_an_emotion_changes_the_motion(run: Run, tmp_path: Path, speech: Path) -> None:
@@ -264,6 +287,12 @@ def test_bad_outputs_are_refused_before_the_work(run: Run, tmp_path: Path, speec
         (["--emotion", "happy:2"], "0 to 1 is possible"),
         (["--emotion", "gone.csv"], "no such emotion file"),
         (["--backend", "magic"], "--backend"),
+        (["--renderer", "magic"], "--renderer"),
+        (["--renderer", "mesh", "--steps", "2"], "`steps` is an option of the diffusion renderer"),
+        (["--steps", "0"], "`steps` is 0"),
+        (["--identity-scale", "2"], "`identity_scale` is 2"),
+        (["--adapter", "gone.safetensors"], "no such adapter: 'gone.safetensors'"),
+        (["--renderer", "diffusion", "--device", "cuda:77"], "`device` is 'cuda:77'"),
         (["--nonsense"], "--nonsense"),
         (["--motion-out", "m.bvh"], "must end with .npz or .csv"),
     ],
