@@ -87,11 +87,11 @@ class Adapter:
     embedding : (E,) of the person, or None; about : further lines of text, such as what it is of
     """
 
-    tensors: dict[str, Tensor]
+    tensors: dict[str, Tensor] = field(repr=False)
     rank: int
     base: str
     targets: tuple[str, ...] = TARGETS
-    embedding: Tensor | None = None
+    embedding: Tensor | None = field(default=None, repr=False)
     about: Mapping[str, str] = field(default_factory=dict)
 
     def save(self, path: str | os.PathLike[str]) -> None:
