@@ -407,6 +407,58 @@ def faces(
             say.done(masks)
 
 
+@app.command(epilog="Example: talkgen adapt me.mp4 -o me.safetensors")
+def adapt(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="VIDEO|IMAGES...", help="Clips or pictures of one person."),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="NAME.safetensors", help="The adapter.")
+    ],
+    steps: Annotated[
+        int | None, typer.Option(help="How many steps to learn, at most; 400 if left out.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="How long to learn, at most; 10 if left out.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed and steps, same adapter.")] = 0,
+    device: Device = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Learn one person's face for `--adapter` of the diffusion renderer, from VIDEO or IMAGES."""
+    with reported(quiet, debug) as say:
+        from talkgen.io.output import check_output
+
+        check_output(output, (".safetensors",), inputs=sources)
+        for source in sources:
+            _must_exist(source)
+        say.stage("loading the models")
+        from talkgen.pipelines.adapt import AdaptPipeline
+        from talkgen.render.performance import as_device
+        from talkgen.training.adapt import Effort
+
+        wanted: dict[str, Any] = {"steps": steps, "minutes": minutes, "seed": seed}
+        effort = Effort(**{k: v for k, v in wanted.items() if v is not None})
+        place = str(as_device(device or "auto"))
+        pipeline = AdaptPipeline.from_pretrained()
+        with say.counted("looking at the face", 0) as step:
+            shown = 0
+
+            def on_step(share: float) -> None:
+                nonlocal shown
+                say.expect(100)
+                step(round(100 * share) - shown)
+                shown = round(100 * share)
+
+            made = pipeline(
+                sources, effort=effort, on_stage=say.stage, on_step=on_step, device=place
+            )
+        made.adapter.save(output)
+        say.done(output, str(made))
+
+
 @app.command()
 def models(
     debug: Debug = False,

@@ -68,6 +68,13 @@ class Adapted:
     before: float | None
     after: float | None
 
+    def __str__(self) -> str:
+        """Return one line."""
+        learned = f"{self.steps} steps on {self.frames} frames"
+        if self.before is None or self.after is None:
+            return f"{learned}; too few to keep any aside to measure on"
+        return f"{learned}; {self.after - self.before:+.2f} dB on {self.aside} others"
+
 
 def adapt(
     denoiser: Denoiser, autoencoder: FaceAutoencoder, learned: Sequence[Clip],

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from talkgen.cli import main
 from talkgen.errors import InputError, NoFaceError
 from talkgen.pipelines import person_pairs as module
 from talkgen.pipelines.adapt import AdaptPipeline
@@ -166,3 +167,29 @@ def test_rows_of_pairs() -> None:
     assert part.real.tolist() == part.frames.tolist() == part.sound.tolist() == [2, 3]
     assert part.own == 2
     assert part.embedding.shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["me.png", "-o", "me.txt"], "must end with .safetensors"),
+        (["absent.png", "-o", "me.safetensors"], "no such file"),
+        (["me.png", "-o", "me.safetensors", "--steps", "0"], "`steps` is 0"),
+        (["me.png", "-o", "me.safetensors", "--minutes", "nan"], "`minutes` is nan"),
+        (["me.png", "-o", "me.safetensors", "--device", "abacus"], "`device` is 'abacus'"),
+        (["-o", "me.safetensors"], "VIDEO|IMAGES"),
+    ],
+)
+def test_the_command_refuses_in_one_line(
+    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (80, 80), (90, 120, 60)).save("me.png")
+    with pytest.raises(SystemExit) as stop:
+        main(["adapt", *arguments])
+    errors = [line for line in capfd.readouterr().err.splitlines() if "error" in line]
+    assert stop.value.code == 2
+    assert len(errors) == 1
+    assert words in errors[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["me.png"]

@@ -60,6 +60,7 @@ def test_it_learns_what_the_face_lacks() -> None:
     assert made.after is not None
     assert made.after > made.before + 0.5  # dB, on frames it never saw
     assert (made.frames, made.aside) == (8, 4)
+    assert str(made).startswith("30 steps on 8 frames; +")
     assert made.adapter.base == "f" * 64
     assert float(made.adapter.about["gain_db"]) == pytest.approx(made.after - made.before, abs=0.01)
 
