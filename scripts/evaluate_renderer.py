@@ -26,9 +26,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import cv2
 import numpy as np
 
-UNFIT = frozenset({"latentsync_2", "moore_3"})
-"""Tracker in doubt (DATA.md); a picture that hardly moves: the still frame is it to 60 dB."""
-
 TRAIN = (
     "aoc_1", "casey_1", "crapo_1", "escobar_1", "grid_s4_bgim8s", "obama_1", "pelosi_silent1",
     "whitehouse_silent1",
@@ -58,6 +55,7 @@ def main() -> None:
                for k, v in json.loads(part.read_text("utf-8"))["clips"].items()}, args)  # fmt: skip
         return
     from talkgen import RenderPipeline, TrackPipeline
+    from talkgen.training.reenact import UNFIT
 
     track, render = TrackPipeline.from_pretrained(), RenderPipeline.from_pretrained()
     rows = {}
@@ -114,9 +112,10 @@ def summary(rows: dict[str, dict[str, float]]) -> dict[str, Any]:
 def reenact(path: Path, track: Any, render: Any, most: int, step: int) -> tuple[Any, Any]:
     """Return the scores of a clip and a strip of real frames above drawn ones."""
     from talkgen.face.identity import IdentityEmbedder, similarity
+    from talkgen.training import reenact as clips
     from talkgen.training import render_scores as scores
 
-    frames = _frames(path, most)
+    frames = clips.first_frames(path, most)
     motions, seconds = _tracked(track, frames)
     landmarks = motions["mesh"].extra["landmarks"]
     first = int(motions["refined"].extra["key_frame"])
@@ -125,7 +124,7 @@ def reenact(path: Path, track: Any, render: Any, most: int, step: int) -> tuple[
     wanted = [t for t in wanted if t < len(frames)]
     drawn = {name: _drawn(render, source, motions[name], wanted, first) for name in DRAWN}
     embedder, found = IdentityEmbedder.from_pretrained(), defaultdict(list)
-    face = _face(track.analyzer, source)
+    face = clips.first_face(track.analyzer, source)
     own = embedder.embed(source, face) if face is not None else None
     for t in range(0, len(frames), step):
         if t == first:
@@ -139,13 +138,13 @@ def reenact(path: Path, track: Any, render: Any, most: int, step: int) -> tuple[
             tried["warp"] = scores.flat_warp(source, landmarks[first], landmarks[t], box)
             for name, picture in tried.items():
                 found[f"{name}_{region}_db"].append(scores.psnr(picture, true_crop))
-        true = _face(track.analyzer, real)
+        true = clips.first_face(track.analyzer, real)
         if true is None:
             continue
         if own is not None:
             found["csim_real"].append(similarity(own, embedder.embed(real, true)))
         for name in DRAWN:
-            seen = _face(track.analyzer, drawn[name][t])
+            seen = clips.first_face(track.analyzer, drawn[name][t])
             if seen is None:
                 continue
             found[f"lips_{name}"].append(scores.lip_distance(seen.landmarks, true.landmarks))
@@ -170,8 +169,7 @@ def reenact(path: Path, track: Any, render: Any, most: int, step: int) -> tuple[
             for t in wanted)
     )  # fmt: skip
     row["refine_seconds_a_frame"] = seconds / len(frames)
-    chosen = np.linspace(0, len(wanted) - 1, 8).astype(int)
-    times = [wanted[i] for i in chosen]
+    times = [wanted[i] for i in np.linspace(0, len(wanted) - 1, 8).astype(int)]
     strip = [
         np.concatenate(
             [scores.crop(of(t), scores.crop_box(landmarks[t], "face")) for t in times], 1
@@ -240,21 +238,6 @@ def _outside(render: Any, source: Any, motion: Any, wanted: list[int], first: in
     for face in relief.faces[moves[relief.faces].any(axis=1)]:
         cv2.fillConvexPoly(mask, np.rint(relief.nodes[face]).astype(np.int32), 1)
     return cv2.dilate(mask, np.ones((5, 5))) == 0
-
-
-def _face(analyzer: Any, image: Any) -> Any:
-    return next(iter(analyzer.analyze(image)), None)
-
-
-def _frames(path: Path, most: int) -> list[Any]:
-    from talkgen.io.video import open_video
-
-    frames = []
-    for frame in open_video(path).frames(25):
-        frames.append(frame)
-        if len(frames) == most:
-            break
-    return frames
 
 
 if __name__ == "__main__":
