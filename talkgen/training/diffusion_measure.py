@@ -13,7 +13,7 @@ from talkgen.critic.pictures import laplacian_energy, psnr, ssim
 from talkgen.training.frechet import frechet_distance
 from talkgen.types import ImageArray
 
-BETTER_HIGH = ("face_db", "face_ssim", "mouth_db", "mouth_ssim", "inside_db", "eyes_db", "csim")
+BETTER_HIGH = ("face_db", "face_ssim", "mouth_db", "mouth_ssim", "inside_db", "eyes_db")
 BETTER_LOW = ("mouth_sharpness_off", "lips", "flicker_over_real")
 LEAST_PIXELS = 40
 """Pixels of a masked part below which a frame does not count."""
@@ -70,6 +70,16 @@ class ClipScores:
                 row[f"{name}_mouth_sharpness"] = ratio
                 row[f"{name}_mouth_sharpness_off"] = abs(float(np.log(ratio)))
         return row
+
+
+def difference_psnr(
+    before: ImageArray, now: ImageArray, real_before: ImageArray, real_now: ImageArray
+) -> float:
+    """Return the PSNR (peak 255, at most 60 dB) of one step of a film against the real step."""
+    made = now.astype(np.float32) - before
+    real = real_now.astype(np.float32) - real_before
+    error = float(np.mean((made - real) ** 2))
+    return min(60.0, float(10 * np.log10(255**2 / max(error, 1e-9))))
 
 
 def summary(

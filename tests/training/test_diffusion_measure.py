@@ -222,3 +222,116 @@ def test_files_that_are_no_pairs_are_told(tmp_path: Path) -> None:
     np.savez(wrong, real=np.zeros(3))
     with pytest.raises(InputError, match="holds no pairs"):
         read_pairs(wrong)
+
+
+def test_steps_of_a_film_against_the_real_ones() -> None:
+    a = np.full((8, 8, 3), 100, np.uint8)
+    assert measure.difference_psnr(a, a + 5, a + 50, a + 55) == 60  # another picture, same step
+    found = measure.difference_psnr(a, a + 5, a, a)
+    assert found == pytest.approx(20 * np.log10(255 / 5), abs=0.01)
+
+
+def test_patterns_tell_people_apart_whatever_the_light(photo) -> None:
+    from talkgen.face.analyzer import FaceAnalyzer
+    from talkgen.training.face_pattern import likeness, pattern
+
+    face = FaceAnalyzer.from_pretrained().analyze(photo)[0]
+    own = pattern(photo, face)
+    assert own.shape == (7 * 7 * 59,)
+    assert likeness(own, own) == pytest.approx(1)
+    dark = (photo * 0.6).astype(np.uint8)
+    blurred = cv2.GaussianBlur(photo, (0, 0), 3)
+    assert likeness(own, pattern(dark, face)) > 0.9 > likeness(own, pattern(blurred, face))
+
+
+def test_warps_in_pixels_of_the_picture(photo) -> None:
+    from talkgen.face.analyzer import FaceAnalyzer
+    from talkgen.training.render_scores import warped
+
+    points = FaceAnalyzer.from_pretrained().analyze(photo)[0].landmarks
+    x, y = np.arange(60, 180), np.arange(90, 200)
+    same = warped(photo, points, points, x, y)
+    assert same.shape == (110, 120, 3)
+    assert np.abs(same.astype(int) - photo[90:200, 60:180]).max() <= 1
+
+
+def table_of(rows: dict[str, dict[str, float]]) -> str:
+    import importlib.util
+
+    path = PORTRAIT.parents[1] / "scripts" / "diffusion_table.py"
+    spec = importlib.util.spec_from_file_location("diffusion_table", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.table({
+        **measure.summary(rows, ["mesh", "diffusion_4"]), "clips": rows, "n": len(rows),
+        "set": "evaluate", "frames": 8, "step": 2, "seed": 0, "date": "2026-01-01",
+        "machine": "a machine", "mouth_frechet": {"mesh": 9.0, "diffusion_4": 4.5, "floor": 1.0},
+    })  # fmt: skip
+
+
+def test_a_clip_is_drawn_and_scored(tmp_path: Path, sampler) -> None:
+    import torch
+
+    from talkgen import RenderPipeline, TrackPipeline
+    from talkgen.face.identity import IdentityEmbedder
+    from talkgen.render.denoiser import Denoiser, DenoiserConfig
+    from talkgen.render.diffusion import DiffusionRenderer
+    from talkgen.render.mesh import MeshRenderer
+    from talkgen.training.diffusion_full import Judges, as_talk, full_clip, seam_report
+    from talkgen.training.diffusion_sample import Variant
+    from talkgen.types import MOTION_CHANNELS, Motion
+
+    weights = np.zeros((8, 52), np.float32)
+    weights[3:6, MOTION_CHANNELS.index("jawOpen")] = 0.3
+    moved = np.sin(np.arange(8) / 8 * 2 * np.pi)[:, None] * np.float32([0.02, 0.06, 0.01])
+    mesh = RenderPipeline.from_pretrained()
+    real = Motion(weights, moved, np.zeros((8, 3)), 25.0)
+    frames = [f.copy() for f in mesh(PORTRAIT, real, size=256).frames]
+
+    config = DenoiserConfig(
+        latent_channels=8, channels=(8, 16), attends=(False, True), heads=2, groups=4,
+        cross_dim=16, identity_tokens=2,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    denoiser = Denoiser(config)
+    torch.nn.init.normal_(denoiser.unet.conv_out.weight, std=0.3)  # it adds something, and wrongly
+    judges = Judges(mesh.analyzer, IdentityEmbedder.from_pretrained())
+    renderer = DiffusionRenderer(
+        sampler.autoencoder, denoiser, MeshRenderer.from_pretrained(threads=1),
+        embedder=judges.embedder, batch=4,
+    )  # fmt: skip
+    track, drawn = TrackPipeline.from_pretrained(), RenderPipeline(mesh.analyzer, renderer)
+    scores, strip = full_clip(
+        frames, track, mesh, drawn, (Variant(2), Variant(1), Variant(2, wrong=True)), judges,
+        step=2, wrong=np.full(240, 240**-0.5, np.float32),
+    )  # fmt: skip
+    row = scores.row()
+    assert strip.shape == (5 * 192, 8 * 192, 3)
+    assert row["mesh_mouth_db"] > row["still_mouth_db"] + 2
+    assert row["diffusion_2_mouth_db"] < row["mesh_mouth_db"]  # noise does no good
+    assert row["diffusion_2_mouth_db"] != row["diffusion_1_mouth_db"]
+    for name in ("mesh", "diffusion_2", "diffusion_1", "diffusion_2_wrong"):
+        assert row[f"{name}_found"] == 1
+        assert row[f"{name}_lips"] < 4
+        assert {f"{name}_csim", f"{name}_likeness", f"{name}_flicker_over_real",
+                f"{name}_inside_db", f"{name}_eyes_db", f"{name}_seam_step_db",
+                f"{name}_within_step_db"} <= set(row)  # fmt: skip
+    assert len(scores.values["mesh_seam_step_db"]) == 1  # frame 4 of 8
+    assert row["warp_face_db"] > row["still_face_db"]
+
+    from talkgen.pipelines.portrait import load_portrait
+
+    portrait = load_portrait(mesh.analyzer, frames[0])
+    seams = seam_report(renderer, portrait, as_talk(real, 0), 3)
+    assert seams["talk_most"] == 0
+    assert 0.2 < seams["talk_seam_step"] / seams["talk_within_step"] < 5
+
+    rows = {k: {key.replace("diffusion_2", "diffusion_4"): v for key, v in row.items()} | seams
+            for k in "ab"}  # fmt: skip
+    made = table_of(rows)
+    assert "0 of 2" in made
+    assert "| mouth: Frechet distance to real ones ↓ | < mesh |" in made
+    assert "by at most 0 of 255" in made
+    assert "another person's" in made
