@@ -459,6 +459,57 @@ def adapt(
         say.done(output, str(made))
 
 
+@app.command(epilog="Example: talkgen score out.mp4 --source portrait.jpg --html report.html")
+def score(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A talking face.")],
+    reference: Annotated[
+        Path | None, typer.Option(metavar="VIDEO", help="A real clip of the same speech.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option(metavar="IMAGE", help="The picture the video was made of.")
+    ] = None,
+    emotion: Annotated[
+        str | None, typer.Option(metavar="EMOTION", help="What was asked for, as in `talk`.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE.json", help="All numbers.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="A page with curves and worst frames.")
+    ] = None,
+    face: FaceNumber = None,
+    backend: BackendOption = Backend.embedded,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Measure a talking VIDEO: lips against the sound, picture, identity, likeness."""
+    with reported(quiet, debug) as say:
+        from talkgen.io.output import check_output
+        from talkgen.motion.emotion import as_emotion
+        from talkgen.pipelines.score import ScorePipeline
+        from talkgen.pipelines.score_output import score_table, write_html, write_json
+
+        given = [path for path in (video, reference, source) if path is not None]
+        for path, suffixes in ((json, (".json",)), (html, (".html", ".htm"))):
+            if path is not None:
+                check_output(path, suffixes, inputs=given)
+        for path in given:
+            _must_exist(path)
+        target = as_emotion(emotion)
+        say.stage("loading the models")
+        pipeline = ScorePipeline.from_pretrained(backend=backend.value)
+        with say.counted("watching", 0) as step:
+            judged = pipeline(
+                video, reference=reference, source=source, emotion=target, face=face,
+                on_start=say.expect, on_frame=lambda: step(1),
+            )  # fmt: skip
+        print_table(score_table(judged))
+        if json is not None:
+            write_json(json, judged)
+            say.done(json)
+        if html is not None:
+            write_html(html, judged, video.name)
+            say.done(html)
+
+
 @app.command()
 def models(
     debug: Debug = False,
