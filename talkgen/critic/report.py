@@ -99,9 +99,8 @@ DEFINITIONS: Mapping[str, Definition] = {
     **_table(
         "emotion",
         ("asked_units", "cosine", True,
-         "mean cosine of the action units that the emotion asks for and those of the fitted head "
-         "above the source's (above rest without one), units of speech left out; a reading of "
-         "geometry, no recogniser of emotions"),
+         "mean cosine of the action units that the emotion asks for and those of the fitted head, "
+         "units of speech and gaze left out; a reading of geometry, no recogniser of emotions"),
     ),
 }  # fmt: skip
 """Scores by name, in the order of tables."""
