@@ -60,12 +60,10 @@ class Measure:
 def band_energy_gap(sound: np.ndarray, count: int) -> np.ndarray:
     """Baseline (a): log energy in 300-1200 Hz, smoothed over 80 ms, as an opening."""
     from talkgen.audio.features import mel_power
+    from talkgen.critic.hearing import band_level, opening, smooth
 
-    power = mel_power(sound)
-    band = np.log10(power[:, 9:31].mean(1) + 1e-9)
-    band = np.convolve(band, np.ones(8) / 8, "same")[: len(power) // 4 * 4].reshape(-1, 4).mean(1)
-    floor, top = np.quantile(band, [0.05, 0.98])
-    out = np.clip((band - floor) / max(top - floor, 1e-6), 0, 1) * 0.17
+    level = smooth(band_level(mel_power(sound)))
+    out = 0.17 * opening(level[: len(level) // 4 * 4].reshape(-1, 4).mean(1))
     return np.pad(out, (0, max(0, count - len(out))))[:count].astype(np.float32)
 
 
@@ -89,18 +87,12 @@ def steady_vowels(measure: Measure, sound: np.ndarray, count: int) -> np.ndarray
     import torch
 
     from talkgen.audio.features import level_features, mel_power
-    from talkgen.audio.phones import PHONES
+    from talkgen.critic.hearing import steady_vowels as steady
 
-    vowels = [PHONES.index(p) for p in ("a", "ae", "ah", "ao", "o", "u", "uh", "eh", "e", "ih",
-                                        "iy", "ax", "y")]  # fmt: skip
     feature = level_features(mel_power(sound))
     with torch.inference_mode():
         given = torch.from_numpy(feature[: len(feature) // 4 * 4])[None]
-        named = measure.generator.model(given)[0][0].argmax(-1).numpy()
-    same = np.array([
-        bool(named[max(0, t - 4)] in vowels and len(set(named[max(0, t - 4) : t + 6])) == 1)
-        for t in range(0, len(named), 2)
-    ])  # fmt: skip
+        same = steady(measure.generator.model(given)[0][0].numpy())[::2]
     return np.pad(same, (0, max(0, count - len(same))))[:count]
 
 

@@ -23,8 +23,9 @@ ENERGY_BAND = slice(9, 31)
 """Mel bands of 300-1200 Hz: the first formant, which an open jaw raises."""
 SURE = 0.5
 """Posterior from which a p, b or m counts as heard."""
-STEADY_S = 0.2
-"""A vowel is steady where one vowel is the likeliest for this long."""
+STEADY = (4, 6)
+"""A vowel is steady in a frame where it is the likeliest in so many frames before it, and in so
+many from it on; 50 a second."""
 PHONE_BLOCK = 200
 """Feature frames that the recogniser is given at a time."""
 
@@ -51,10 +52,7 @@ class Heard:
     def energy(self) -> FloatArray:
         """(T,) the band's level as an opening from 0 to 1, quietest twentieth to loudest fiftieth:
         the simplest guess at a mouth (EVALUATION.md, baseline a)."""
-        if not len(self.loudness):
-            return self.loudness
-        low, high = np.quantile(self.loudness, [0.05, 0.98])
-        return np.asarray(np.clip((self.loudness - low) / max(high - low, 1e-6), 0, 1), np.float32)
+        return opening(self.loudness)
 
 
 def hear(blocks: Iterable[FloatArray], *, fps: float = 25.0, encoder: Any = None) -> Heard:
@@ -71,7 +69,7 @@ def hear(blocks: Iterable[FloatArray], *, fps: float = 25.0, encoder: Any = None
 
     def take(power: FloatArray) -> FloatArray:
         speech.append(detector.push(power))
-        band.append(power[:, ENERGY_BAND].mean(1))
+        band.append(band_level(power))
         return leveler.push(power)
 
     def listen(features: FloatArray) -> None:
@@ -95,21 +93,20 @@ def hear(blocks: Iterable[FloatArray], *, fps: float = 25.0, encoder: Any = None
         seconds,
         _per_frame(heard, frames, fps).max(1),
         _per_frame(quiet, frames, fps).min(1),
-        _decibels(_per_frame(_smooth(loud), frames, fps).mean(1)),
-        _per_frame(steady_vowels(phones), frames, fps, PHONE_FPS).max(1),
+        np.asarray(_per_frame(smooth(loud), frames, fps).mean(1), np.float32),
+        _per_frame(steady_vowels(phones), frames, fps, PHONE_FPS)[:, 0],
         closures(phones, PHONE_FPS, fps),
     )
 
 
-def steady_vowels(phones: FloatArray, frames: int = 10) -> NDArray[np.bool_]:
+def steady_vowels(phones: FloatArray) -> NDArray[np.bool_]:
     """(N, 29) posteriors, 50 a second, to (N,) bool: one vowel leads for 0.2 s about the frame."""
     named = phones.argmax(-1)
-    out = np.zeros(len(named), bool)
-    edges = np.flatnonzero(np.diff(named)) + 1
-    for first, last in zip(np.r_[0, edges], np.r_[edges, len(named)], strict=True):
-        if len(named) and named[first] in VOWELS and last - first >= frames:
-            out[first:last] = True
-    return out
+    before, after = STEADY
+    return np.array([
+        bool(named[t] in VOWELS and len(set(named[max(0, t - before) : t + after])) == 1)
+        for t in range(len(named))
+    ], bool)  # fmt: skip
 
 
 def closures(phones: FloatArray, rate: float, fps: float) -> tuple[tuple[int, int], ...]:
@@ -122,13 +119,24 @@ def closures(phones: FloatArray, rate: float, fps: float) -> tuple[tuple[int, in
     )
 
 
-def _smooth(power: FloatArray, width: int = 8) -> FloatArray:
-    """(N,) averaged over 80 ms."""
-    return np.asarray(np.convolve(power, np.ones(width) / width, "same")[: len(power)], np.float32)
+def band_level(power: FloatArray) -> FloatArray:
+    """(N, 80) mel power to (N,) level of 300-1200 Hz, decibels."""
+    return np.asarray(10 * np.log10(power[:, ENERGY_BAND].mean(1) + 1e-9), np.float32)
 
 
-def _decibels(power: FloatArray) -> FloatArray:
-    return np.asarray(10 * np.log10(power + 1e-9), np.float32)
+def smooth(level: FloatArray, width: int = 8) -> FloatArray:
+    """(N,) levels, 100 a second, averaged over 80 ms."""
+    if len(level) < width:
+        return level
+    return np.asarray(np.convolve(level, np.ones(width) / width, "same"), np.float32)
+
+
+def opening(level: FloatArray) -> FloatArray:
+    """(T,) levels as openings from 0 to 1: quietest twentieth to loudest fiftieth."""
+    if not len(level):
+        return level
+    low, high = np.quantile(level, [0.05, 0.98])
+    return np.asarray(np.clip((level - low) / max(high - low, 1e-5), 0, 1), np.float32)
 
 
 def _per_frame(

@@ -117,15 +117,26 @@ class _Frame:
         for value in (self.y0, (self.y0 + self.y1) / 2, self.y1):
             y = float(self.point(self.x0, value).split(",")[1])
             out.append(f'<text x="{LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{value:.3g}</text>')
-        for share in (0, 0.25, 0.5, 0.75, 1):
-            value = self.x0 + share * (self.x1 - self.x0)
+        places = ticks(self.x0, self.x1)
+        for value in places:
             px = float(self.point(value, self.y0).split(",")[0])
-            text = f"{value:.3g}{' ' + x_unit if share == 1 else ''}"
-            anchor = "end" if share == 1 else "middle"
+            last = value == places[-1]
+            text = f"{value:g}{' ' + x_unit if last else ''}"
+            anchor = "end" if last else "middle"
             out.append(f'<text x="{px:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{text}</text>')
         if unit:
             out.append(f'<text x="{LEFT + 4}" y="{TOP + 10}">{escape(unit)}</text>')
         return "".join(out)
+
+
+def ticks(low: float, high: float, most: int = 8) -> list[float]:
+    """Return round numbers from `low` to `high`, at most `most` of them."""
+    step = 10.0 ** np.floor(np.log10(max(high - low, 1e-9) / most))
+    for factor in (1, 2, 5, 10):
+        places = np.arange(np.ceil(low / (step * factor) - 1e-9), high / (step * factor) + 1e-9)
+        if len(places) <= most:
+            break
+    return [round(float(p * step * factor), 9) + 0.0 for p in places]
 
 
 def _thin(count: int) -> list[int]:
