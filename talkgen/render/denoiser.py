@@ -10,6 +10,7 @@ cross-attention (IP-Adapter, Ye et al. 2023) who it is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -74,9 +75,15 @@ class Conditions:
 
     def to(self, *args: Any, **kwargs: Any) -> Conditions:
         """Return them on another device or in another type."""
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Conditions(**{k: None if v is None else v.to(*args, **kwargs)
-                             for k, v in moved.items()})  # fmt: skip
+        return self._each(lambda part: part.to(*args, **kwargs))
+
+    def rows(self, chosen: Tensor) -> Conditions:
+        """Return those of some frames: bool (B,) or whole numbers (n,)."""
+        return self._each(lambda part: part[chosen])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Conditions:
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Conditions(**{k: None if v is None else change(v) for k, v in parts.items()})
 
 
 class Denoiser(ModelMixin, nn.Module):
