@@ -37,12 +37,13 @@ def models_table() -> Any:
 
 def doctor_report() -> tuple[Any, bool]:
     """Return a rich table of everything that was looked at, and whether the main job can run."""
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, show_header=False)
     healthy = True
     for ok, name, text in _findings():
-        table.add_row("ok" if ok else "MISSING" if ok is False else "-", name, text)
+        table.add_row("ok" if ok else "MISSING" if ok is False else "-", name, escape(text))
         healthy = healthy and ok is not False
     return table, healthy
 
@@ -55,6 +56,27 @@ def _findings() -> Iterator[tuple[bool | None, str, str]]:
     yield from _devices()
     yield from (_checkpoint(name) for name in CHECKPOINTS)
     yield _mediapipe()
+    yield from _diffusion()
+
+
+def _diffusion() -> Iterator[tuple[bool | None, str, str]]:
+    """Yield what the diffusion renderer needs, all of it optional, and what `auto` would draw."""
+    from talkgen.render.choose import NETWORKS, RendererOptions, choose
+
+    for name, extra, gain in (
+        ("diffusers", "diffusion", "the diffusion renderer"),
+        ("peft", "diffusion", "adapters of one person"),
+        ("xformers", "cuda", "attention on a GPU; PyTorch's own is used"),
+    ):
+        try:
+            yield True, name, importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            how = f"pip install 'talkgen[{extra}]'"
+            yield None, name, f"optional ({gain}), not installed; run: {how}"
+    for name in NETWORKS:
+        ok, title, text = _checkpoint(name)
+        yield ok if name in hub.registry() else ok or None, title, text
+    yield True, "renderer auto", str(choose(RendererOptions())).removeprefix("renderer: ")
 
 
 def _package(name: str) -> tuple[bool, str, str]:

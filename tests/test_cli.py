@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import resource
 import signal
@@ -336,11 +337,32 @@ def test_help_models_and_doctor(capfd: pytest.CaptureFixture[str]) -> None:
         (["--version"], 0, "talkgen 0."),
         (["models"], 0, "head"),
         (["doctor"], 0, "SHA-256 verified"),
+        (["doctor"], 0, "renderer auto"),
     ):
         with pytest.raises(SystemExit) as stop:
             main(arguments)
         assert (stop.value.code or 0) == code
         assert words in capfd.readouterr().out
+
+
+def test_doctor_says_how_to_get_what_is_missing(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name in {"diffusers", "xformers"}:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return found(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    with pytest.raises(SystemExit) as stop:
+        main(["doctor"])
+    assert not stop.value.code  # both are optional
+    text = " ".join(capfd.readouterr().out.split())
+    assert "- diffusers optional (the diffusion renderer), not installed" in text
+    assert "pip install 'talkgen[diffusion]'" in text
+    assert "pip install 'talkgen[cuda]'" in text
 
 
 def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
