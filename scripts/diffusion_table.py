@@ -113,12 +113,11 @@ def _seams(mean: dict[str, float], result: dict[str, Any]) -> str:
 
 
 def _note(result: dict[str, Any]) -> str:
-    floor = result["mouth_frechet"].get("floor")
     return (
         f"Self-reenactment under the plain track, the first {result['frames']} frames of each "
         f"clip, every {result['step']}th scored, in the picture's own pixels; people never trained "
         "on. Frechet distance: features of the shipped landmark network's mouth part, in spreads "
-        f"of the real ones (half of the real mouths to the other half: {floor:.2f}). "
+        "of the real ones, over the same frames. "
         f"{result['date']}, {result['machine']}, seed {result['seed']}. Definitions and each clip: "
         "`results/diffusion.json`."
     )

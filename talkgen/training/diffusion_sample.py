@@ -2,7 +2,7 @@
 
 This is for choosing between checkpoints. Frames are far apart, so the frame before, which the
 denoiser wants to see, is drawn in one step of its own; that it sees none itself is the difference
-to a film drawn in one go. Nor is anything masked: the whole crop is what the networks make it.
+to a film drawn in one go. What the networks add is laid in by the renderer's own masks.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from torch import Tensor
 from talkgen.errors import InputError
 from talkgen.render.adapters import set_identity_scale
 from talkgen.render.denoiser import Conditions
+from talkgen.render.face_crop import FaceCrop
+from talkgen.render.paste import face_mask, matched, paste
 from talkgen.render.sampler import FaceSampler, Person, frame_vector
 from talkgen.types import ImageArray
 
@@ -90,9 +92,17 @@ def drawn_pairs(
             sampler.steps = variant.steps
             made.append(sampler.flow(_given(sampler, pairs, chosen, mesh, person, previous)))
         for name, latents in zip(parts, made, strict=True):
-            levels = pairs["mesh"][chosen] + sampler.difference(mesh, latents)
-            parts[name].append(np.clip(np.rint(levels), 0, 255).astype(np.uint8))
+            changes = zip(chosen, sampler.difference(mesh, latents), strict=True)
+            parts[name].append(np.stack([_laid(pairs, t, change) for t, change in changes]))
     return {name: np.concatenate(found) for name, found in parts.items()}
+
+
+def _laid(pairs: Mapping[str, Any], t: int, change: NDArray[np.float32]) -> ImageArray:
+    """Return the mesh render's crop of frame `t` with a change (256, 256, 3) laid in."""
+    mask = face_mask(pairs["maps"][t].astype(np.float32))
+    out: ImageArray = pairs["mesh"][t].copy()
+    paste(out, FaceCrop(np.eye(2, 3, dtype=np.float32)), matched(change, mask), mask)
+    return out
 
 
 def _given(
