@@ -24,6 +24,7 @@ _LAZY = {
     "TalkPipeline": "talkgen.pipelines.talk",
     "TrackPipeline": "talkgen.pipelines.track",
     "RenderPipeline": "talkgen.pipelines.render",
+    "ScorePipeline": "talkgen.pipelines.score",
     "FaceAnalyzer": "talkgen.face.analyzer",
     "FacesPipeline": "talkgen.pipelines.faces",
     "HeadModel": "talkgen.face.head",

@@ -38,7 +38,7 @@ def test_public_names() -> None:
     assert {
         "Audio", "Emotion", "Face", "FaceAnalyzer", "HeadModel", "Identity", "InputError",
         "MeshRenderer", "Motion", "MotionGenerator", "Portrait", "RenderPipeline", "Report",
-        "TalkPipeline", "TalkgenError", "TrackPipeline", "__version__",
+        "ScorePipeline", "TalkPipeline", "TalkgenError", "TrackPipeline", "__version__",
     } <= set(dir(talkgen))  # fmt: skip
     for name in talkgen.__all__:
         assert getattr(talkgen, name) is not None
