@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="processor time, default 120 (cpu), 8 (gpu)")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--restart", action="store_true", help="a new schedule from the state")
+    parser.add_argument("--rival", action="store_true", help="a critic takes part, for the end")
     parser.add_argument("--save-every", type=float, default=240.0)
     parser.add_argument("--config", default="{}", help="sizes other than the default, as JSON")
     args = parser.parse_args()
@@ -67,7 +68,7 @@ def main() -> None:
     model = train(
         learned, aside[:: max(1, len(aside) // 24)], autoencoder, args.work / "state.pt", schedule,
         config=config, device="cuda" if gpu else "cpu", count=128 if gpu else 16,
-        restart=args.restart,
+        restart=args.restart, rival=args.rival,
     )  # fmt: skip
     model.save_pretrained(args.out, half=True)
 

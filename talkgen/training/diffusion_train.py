@@ -13,6 +13,7 @@ from torch.nn import functional
 from talkgen.render.denoiser import Conditions, Denoiser, DenoiserConfig
 from talkgen.render.latents import FaceAutoencoder
 from talkgen.training.diffusion_data import Batches, Clip, frames_of, region_weights
+from talkgen.training.latent_critic import Rivalry
 from talkgen.training.loop import Moment, Schedule, fit
 
 FIRST, FEW = 0.5, (0.75, 0.5, 0.25)
@@ -23,7 +24,7 @@ OWN = 0.8
 """How often later steps start from what the network itself said at the first one. From the real
 picture alone they learn to trust what they get, and four steps come out worse than one."""
 
-DETAIL = 3.0
+DETAIL = 1.5
 """How much the strength of fine detail counts."""
 
 log = logging.getLogger(__name__)
@@ -32,11 +33,13 @@ log = logging.getLogger(__name__)
 def flow_loss(
     denoiser: Denoiser, real: Tensor, given: Conditions, channel_weights: Tensor,
     rng: np.random.Generator, *, half: bool = False, autoencoder: FaceAutoencoder | None = None,
+    rival: Rivalry | None = None,
 ) -> Tensor:  # fmt: skip
     """Return the loss of a batch.
 
     real : (B, C, h, w) latents; channel_weights : (C,), how much each latent channel counts
     half : compute in bfloat16; autoencoder : where given, fine detail counts by its strength too
+    rival : a critic that learns beside it
     """
     count = len(real)
     sigma = np.where(rng.random(count) < 0.5, rng.choice(FEW, count), rng.random(count))
@@ -59,6 +62,8 @@ def flow_loss(
     loss = (wrong.square() * regions).mean()
     if autoencoder is not None and autoencoder.lap_out is not None:
         loss = loss + DETAIL * detail_loss(autoencoder, made, real, regions)
+    if rival is not None:
+        loss = loss + rival.loss(denoiser, made, real, given, loss)
     return loss
 
 
@@ -90,11 +95,15 @@ def channel_weights(autoencoder: FaceAutoencoder) -> Tensor:
 def train(
     clips: list[Clip], kept_aside: list[Clip], autoencoder: FaceAutoencoder, state: Path,
     schedule: Schedule, *, config: DenoiserConfig | None = None, count: int = 16, seed: int = 0,
-    half: bool = True, device: str = "cpu", restart: bool = False,
+    half: bool = True, device: str = "cpu", restart: bool = False, rival: bool = False,
 ) -> Denoiser:  # fmt: skip
-    """Return a denoiser fitted to clips; `kept_aside` are only logged."""
+    """Return a denoiser fitted to clips; `kept_aside` are only logged.
+
+    rival : a critic takes part (best towards the end; it begins anew with each run)
+    """
     torch.manual_seed(seed)
     denoiser = Denoiser(config or DenoiserConfig()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    against = Rivalry(autoencoder.latent_channels, device) if rival else None
     judge = autoencoder.to(device).requires_grad_(False)
     batches, weights = Batches(clips), channel_weights(autoencoder).to(device)
 
@@ -108,6 +117,7 @@ def train(
             moment.rng,
             half=half,
             autoencoder=judge,
+            rival=against,
         )
 
     def report(average: dict[str, Tensor]) -> dict[str, float]:
