@@ -105,6 +105,11 @@ class ScorePipeline:
             raise NoFaceError(f"no face found in the reference {str(reference)!r}; leave it out")
         judged = critic.judged(watched, reference=against, target=target)
         absent = {**({"sound": silent} if silent else {}), **judged.absent}
+        if other is not None and other.size != clip.size:
+            absent["pixels"] = (
+                f"the video is {clip.size[0]} x {clip.size[1]}, the reference {other.size[0]} x "
+                f"{other.size[1]}; PSNR, SSIM and sharpness need one size"
+            )
         report = replace(
             judged.report, provenance={**self._provenance(), **judged.report.provenance}
         )

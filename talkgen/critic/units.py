@@ -22,6 +22,8 @@ SPOKEN = frozenset((
 GAZE = frozenset(("AU43", "AU61", "AU62", "AU63", "AU64"))
 FELT_UNITS = tuple(unit for unit in ACTION_UNITS if unit not in SPOKEN | GAZE)
 """Units that are judged against an emotion."""
+FIT_EVERY = 2
+"""Every n-th seen frame is fitted."""
 LEAST_ASKED = 0.05
 """Frames in which less than that is asked for (length of the units' vector) are not judged."""
 
@@ -41,7 +43,10 @@ class UnitsCritic:
         self.source = source
 
     def units(self, video: Watched) -> dict[str, FloatArray]:
-        """Action units by name to (T,) intensity in [0, 1]; NaN where no face was seen."""
+        """Action units by name to (T,) intensity in [0, 1]; NaN where no face was seen.
+
+        Every second seen frame is fitted, the ones between lie between.
+        """
         out = {unit: np.full(len(video), np.nan, np.float32) for unit in ACTION_UNITS}
         frames = np.flatnonzero(video.seen)
         if not len(frames):
@@ -49,10 +54,11 @@ class UnitsCritic:
         identity = None
         if self.source is not None:
             identity = fit_face(self.head, self.source).identity
-        _, fits = fit_clip(self.head, video.landmarks[frames], identity=identity)
-        for t, fit in zip(frames, fits, strict=True):
-            for unit, value in action_units_of(fit.weights).items():
-                out[unit][t] = value
+        looked = frames[::FIT_EVERY]
+        _, fits = fit_clip(self.head, video.landmarks[looked], identity=identity)
+        rows = [action_units_of(fit.weights) for fit in fits]
+        for unit, values in out.items():
+            values[frames] = np.interp(frames, looked, [row[unit] for row in rows])
         return out
 
     def score(

@@ -98,6 +98,20 @@ def test_without_sound_its_contracts_are_absent(pipeline: ScorePipeline, plain: 
     assert "asked_units" not in found.report.scores
 
 
+def test_sizes_that_differ_are_said_and_one_frame_is_enough(
+    pipeline: ScorePipeline, picture: np.ndarray, tmp_path: Path
+) -> None:
+    for name, image in (("one", picture), ("half", np.ascontiguousarray(picture[:192, :192]))):
+        with VideoWriter(tmp_path / f"{name}.mp4", size=image.shape[1::-1], fps=25) as writer:
+            writer.write(image)
+    found = pipeline(tmp_path / "one.mp4", reference=tmp_path / "half.mp4")
+    assert "256 x 256, the reference 192 x 192" in found.absent["pixels"]
+    assert not {"face_psnr", "mouth_ssim", "flicker", "mouth_r"} & set(found.report.scores)
+    assert value(found, "lmd") < 5
+    assert len(found.video) == 1
+    write_html(tmp_path / "one.html", found, "one.mp4")
+
+
 def test_another_critic_takes_its_place(pipeline: ScorePipeline, plain: Path) -> None:
     """A critic that comes later is passed in; its group is no longer absent."""
 
