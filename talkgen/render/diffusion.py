@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, NamedTuple, Self
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from talkgen.errors import InputError
@@ -25,7 +27,14 @@ from talkgen.render.denoiser import Denoiser
 from talkgen.render.face_crop import FaceCrop, crop_of
 from talkgen.render.latents import FaceAutoencoder
 from talkgen.render.mesh import Drawn, MeshRenderer
-from talkgen.render.paste import check_regions, face_mask, matched, paste, region_strength
+from talkgen.render.paste import (
+    check_regions,
+    face_mask,
+    matched,
+    own_detail,
+    paste,
+    region_strength,
+)
 from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.pose import Limited
 from talkgen.render.sampler import FaceFrames, FaceSampler, Person, frame_vector
@@ -33,6 +42,9 @@ from talkgen.types import FloatArray, ImageArray, Motion, Portrait
 
 BATCH = 8
 """Frames that are drawn, encoded and decoded together."""
+JUMP = 12.0
+"""Mean difference of the crops of two frames, levels of 255, from which the first is forgotten: a
+cut, or a head that leaps, would shine through."""
 
 
 class _Face(NamedTuple):
@@ -192,11 +204,14 @@ class DiffusionRenderer:
         ready = self.prepare(portrait, size=size) if isinstance(portrait, Portrait) else portrait
         faces = chain.from_iterable(self._faces(ready.mesh, part) for part in parts)
         previous: Tensor | None = None
+        last: ImageArray | None = None
         while some := list(islice(faces, self.batch)):
             frames = FaceFrames(
                 np.stack([face.cut for face in some]), np.stack([face.maps for face in some]),
                 np.stack([face.vector for face in some]), np.stack([face.sound for face in some]),
+                leaps([face.cut for face in some], last),
             )  # fmt: skip
+            last = some[-1].cut
             changes, previous = self.sampler.change(ready.person, frames, previous)
             for face, change in zip(some, changes, strict=True):
                 yield finished(face, change)
@@ -236,6 +251,18 @@ class DiffusionRenderer:
         return given
 
 
+def leaps(crops: Sequence[ImageArray], last: ImageArray | None) -> NDArray[np.bool_]:
+    """Return (T,) whether each crop (256, 256, 3) has little to do with the one before it.
+
+    last : the one before the first, None: there is none
+    """
+    before = [last, *crops[:-1]]
+    return np.array(
+        [b is None or float(cv2.absdiff(a, b).mean()) > JUMP
+         for a, b in zip(crops, before, strict=True)], bool,
+    )  # fmt: skip
+
+
 def own_crop(ready: PreparedPortrait) -> ImageArray:
     """Return the crop (256, 256, 3) of the photograph itself."""
     return crop_of(ready, ready.placed(ready.fit.weights)).cut(ready.image)
@@ -244,5 +271,6 @@ def own_crop(ready: PreparedPortrait) -> ImageArray:
 def finished(face: _Face, change: FloatArray) -> ImageArray:
     """Return the frame with what the networks add to it."""
     frame = face.drawn.frame
-    paste(frame, face.crop, matched(change, face.mask), face.mask * face.strength)
+    kept = matched(own_detail(change, face.maps), face.mask)
+    paste(frame, face.crop, kept, face.mask * face.strength)
     return frame

@@ -26,6 +26,8 @@ RIM = 1.2
 """Spread in pixels of the maps of the fading towards the face's rim."""
 HOLES = np.ones((5, 5), np.uint8)
 """Gaps of the surface narrower than this are filled: nostrils, the line between the lips."""
+DETAIL_PX = 2.0
+"""Spread in crop pixels under which a change of the skin is detail, which the photograph has."""
 REACH = {"lips": (0.8, 0.7), "eyes": (0.75, 0.6)}
 """Half width and half height of a region, in widths of its inner ring."""
 
@@ -49,7 +51,6 @@ def face_mask(maps: NDArray[np.float32]) -> FloatArray:
     parts = maps[1 : len(LABELS)].max(axis=0)
     solid = np.maximum(skin * seen, parts).astype(np.float32)
     solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, HOLES)
-    solid = cv2.erode(solid, np.ones((3, 3), np.uint8))
     soft = cv2.GaussianBlur(solid, (0, 0), RIM, borderType=cv2.BORDER_REPLICATE)
     away = np.arange(MAP_SIDE, dtype=np.float32) + 0.5
     fade = smoothstep(0.0, EDGE, np.minimum(away, MAP_SIDE - away))
@@ -83,6 +84,16 @@ def _near(ring: FloatArray, reach: tuple[float, float]) -> FloatArray:
     at = (np.arange(MAP_SIDE, dtype=np.float32) + 0.5) * np.float32(SIDE / MAP_SIDE) - 0.5
     x, y = ((at - c) / (wide * r) for c, r in zip((low + high) / 2, reach, strict=True))
     return 1.0 - smoothstep(0.7, 1.3, np.hypot(x[None], y[:, None]).astype(np.float32))
+
+
+def own_detail(change: NDArray[np.float32], maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a change (256, 256, 3) without its finest part where the photograph's own skin shows:
+    pores and hairs stay. Lips, eyes and the mouth's inside get all of it."""
+    parts = cv2.dilate(maps[1 : len(LABELS)].max(axis=0), HOLES)
+    skin = cv2.GaussianBlur(1.0 - parts, (0, 0), 1.0)
+    skin = cv2.resize(skin, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)[..., None]
+    fine = change - cv2.GaussianBlur(change, (0, 0), DETAIL_PX)
+    return np.asarray(change - skin * fine, np.float32)
 
 
 def matched(change: NDArray[np.float32], mask: FloatArray) -> NDArray[np.float32]:

@@ -49,12 +49,14 @@ class FaceFrames:
 
     mesh : (T, 256, 256, 3) uint8; maps : (T, 11, 64, 64) (`talkgen.render.conditions`)
     vectors : (T, 62) float32, see `frame_vector`; sound : (T, 5, D), zeros for none
+    fresh : (T,) which frames are drawn as if none were before them; by default none is
     """
 
     mesh: ImageArray
     maps: NDArray[np.floating[Any]]
     vectors: FloatArray
     sound: NDArray[np.floating[Any]]
+    fresh: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.mesh)
@@ -147,6 +149,8 @@ class FaceSampler:
             made = []
             for t in range(len(frames)):
                 one = slice(t, t + 1)
+                if frames.fresh is not None and frames.fresh[t]:
+                    before = torch.zeros_like(before)
                 given = Conditions(
                     mesh[one], person.portrait, before, maps[one], vectors[one], sound[one],
                     person.embedding, person.pictures,

@@ -126,6 +126,20 @@ def test_chunks_give_what_the_whole_gives(make: Make, ready: PreparedPortrait) -
     assert (apart != whole).any()  # the frame before counts
 
 
+def test_a_leap_forgets_the_frame_before(make: Make, ready: PreparedPortrait) -> None:
+    calm, turned = talk(2, turn=0.02), talk(1, turn=0.0)
+    turned.rotation[:] = (0.2, 0.5, 0.0)
+    joined = Motion(
+        *(np.concatenate([getattr(one, name) for one in (calm, turned)])
+          for name in ("blendshapes", "rotation", "translation"))
+    )  # fmt: skip
+    renderer = make()
+    whole, alone = drawn(renderer, ready, joined), drawn(renderer, ready, turned)
+    np.testing.assert_array_equal(whole[2], alone[0])
+    second = drawn(renderer, ready, part(calm, slice(1, 2)))
+    assert (whole[1] != second[0]).any()
+
+
 def test_frames_are_drawn_as_they_are_asked_for(make: Make, ready: PreparedPortrait) -> None:
     taken = 0
 

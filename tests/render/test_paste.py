@@ -6,7 +6,14 @@ import pytest
 
 from talkgen.render.conditions import CHANNELS, LABELS, NUM_MAPS
 from talkgen.render.face_crop import SIDE, FaceCrop
-from talkgen.render.paste import check_regions, face_mask, matched, paste, region_strength
+from talkgen.render.paste import (
+    check_regions,
+    face_mask,
+    matched,
+    own_detail,
+    paste,
+    region_strength,
+)
 
 
 def crop_at(x: float, y: float, side: float, roll: float = 0.0) -> FaceCrop:
@@ -82,9 +89,21 @@ def test_mask_is_solid_inside_and_fades_to_rim_and_edges() -> None:
     assert mask[33, 32] > 0.95  # the mouth's inside
     assert mask[0].max() < 0.1  # the crop's edge
     y, x = np.mgrid[:64, :64]
-    assert mask[np.hypot(x - 32, y - 20) > 25].max() < 0.1
+    assert mask[np.hypot(x - 32, y - 20) > 26.5].max() < 0.1
     assert np.abs(np.diff(mask, axis=0)).max() < 0.5
     assert np.abs(np.diff(mask, axis=1)).max() < 0.5
+
+
+def test_fine_changes_of_skin_are_left_out_and_coarse_ones_are_not() -> None:
+    maps = maps_of_a_face()
+    y, x = np.mgrid[:SIDE, :SIDE]
+    fine = np.repeat(np.where((x + y) % 2, 20.0, -20.0)[..., None], 3, 2).astype(np.float32)
+    left = np.abs(own_detail(fine, maps))[..., 0]
+    assert left[60:76, 120:136].max() < 1.0  # skin
+    assert left[126:138, 116:140].min() > 18.0  # the mouth's inside
+    fold = np.repeat(20 * np.exp(-(((x - 60) / 6.0) ** 2))[..., None], 3, 2).astype(np.float32)
+    assert np.abs(own_detail(fold, maps) - fold).max() < 4.0
+    np.testing.assert_array_equal(own_detail(0 * fine, maps), 0)
 
 
 def test_a_step_of_colour_is_taken_out_and_features_stay() -> None:
