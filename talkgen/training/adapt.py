@@ -87,12 +87,13 @@ def adapt(
     aside : what is not learned from but measured on; may be empty
     base : the SHA-256 that names the denoiser (`talkgen.render.adapters.base_digest`)
     on_step : called after each step with the share of the whole that is done, 0 to 1
-    Same seed, same steps, same machine: the same adapter.
+    Same seed, same steps, same machine: the same adapter. Both networks are left frozen.
     """
     asked = effort or Effort()
     if not sum(map(len, learned)):
         raise InputError("no frame to learn from; give clearer pictures or another clip")
-    weights = channel_weights(autoencoder).to(device)
+    judge = autoencoder.to(device).requires_grad_(False)
+    weights = channel_weights(judge).to(device)
     denoiser.to(device)
     before = _gain(denoiser, aside, weights, device)
     own = add_lora(denoiser, asked.rank, seed=asked.seed)
@@ -110,8 +111,9 @@ def adapt(
             denoiser.train()
             real, given = batches.draw(asked.count, rng)
             loss = flow_loss(
-                denoiser, real.to(device), given.to(device), weights, rng, half=asked.half
-            )
+                denoiser, real.to(device), given.to(device), weights, rng, half=asked.half,
+                autoencoder=judge,
+            )  # fmt: skip
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(own, schedule.clip)
