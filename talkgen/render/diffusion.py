@@ -34,6 +34,7 @@ from talkgen.render.paste import (
     own_detail,
     paste,
     region_strength,
+    tempered,
 )
 from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.pose import Limited
@@ -271,6 +272,6 @@ def own_crop(ready: PreparedPortrait) -> ImageArray:
 def finished(face: _Face, change: FloatArray) -> ImageArray:
     """Return the frame with what the networks add to it."""
     frame = face.drawn.frame
-    kept = matched(own_detail(change, face.maps), face.mask)
+    kept = matched(own_detail(tempered(change), face.maps), face.mask)
     paste(frame, face.crop, kept, face.mask * face.strength)
     return frame

@@ -21,7 +21,7 @@ from talkgen.errors import InputError
 from talkgen.render.adapters import set_identity_scale
 from talkgen.render.denoiser import Conditions
 from talkgen.render.face_crop import FaceCrop
-from talkgen.render.paste import face_mask, matched, paste
+from talkgen.render.paste import face_mask, matched, own_detail, paste, tempered
 from talkgen.render.sampler import FaceSampler, Person, frame_vector
 from talkgen.types import ImageArray
 
@@ -99,9 +99,10 @@ def drawn_pairs(
 
 def _laid(pairs: Mapping[str, Any], t: int, change: NDArray[np.float32]) -> ImageArray:
     """Return the mesh render's crop of frame `t` with a change (256, 256, 3) laid in."""
-    mask = face_mask(pairs["maps"][t].astype(np.float32))
+    maps = pairs["maps"][t].astype(np.float32)
+    mask, kept = face_mask(maps), own_detail(tempered(change), maps)
     out: ImageArray = pairs["mesh"][t].copy()
-    paste(out, FaceCrop(np.eye(2, 3, dtype=np.float32)), matched(change, mask), mask)
+    paste(out, FaceCrop(np.eye(2, 3, dtype=np.float32)), matched(kept, mask), mask)
     return out
 
 

@@ -13,6 +13,7 @@ from talkgen.render.paste import (
     own_detail,
     paste,
     region_strength,
+    tempered,
 )
 
 
@@ -104,6 +105,16 @@ def test_fine_changes_of_skin_are_left_out_and_coarse_ones_are_not() -> None:
     fold = np.repeat(20 * np.exp(-(((x - 60) / 6.0) ** 2))[..., None], 3, 2).astype(np.float32)
     assert np.abs(own_detail(fold, maps) - fold).max() < 4.0
     np.testing.assert_array_equal(own_detail(0 * fine, maps), 0)
+
+
+def test_coarse_changes_are_laid_in_whole_and_fine_ones_by_half() -> None:
+    x = np.arange(SIDE, dtype=np.float32)
+    coarse = np.tile(10 * np.sin(x / 40)[None, :, None], (SIDE, 1, 3))
+    fine = np.tile(np.float32([6, -6])[x.astype(int) // 2 % 2][None, :, None], (SIDE, 1, 3))
+    middle = (slice(40, -40), slice(40, -40))
+    kept = tempered(np.float32(coarse + fine), 0.5)
+    assert np.abs(kept - coarse - 0.5 * fine)[middle].max() < 0.6
+    assert np.array_equal(tempered(fine, 1.0), fine)
 
 
 def test_a_step_of_colour_is_taken_out_and_features_stay() -> None:
