@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import logging
 import os
 import platform
 import sys
@@ -99,6 +100,7 @@ def draw(args: Any, due: list[Path], paths: list[Path]) -> None:
     from talkgen.training.reenact import first_frames
     from talkgen.types import Audio
 
+    logging.disable(logging.WARNING)
     track = TrackPipeline.from_pretrained()
     judges = Judges(track.analyzer, IdentityEmbedder.from_pretrained(),
                     MouthFeatures.from_pretrained())  # fmt: skip
