@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from talkgen.errors import InputError
+from talkgen.render.conditions import CHANNELS
 from talkgen.render.denoiser import Conditions, Denoiser, DenoiserConfig
 from talkgen.render.diffusion import DiffusionRenderer, PreparedFace, own_crop
 from talkgen.render.latents import AutoencoderConfig, FaceAutoencoder
@@ -309,3 +310,23 @@ def test_devices() -> None:
     for wrong in ("cuda:77", "gpu", "meta:0:1"):
         with pytest.raises(InputError, match=f"`device` is '{wrong}'.*choose one of auto, cpu"):
             as_device(wrong)
+
+
+def test_refined_tracks(make: Make, mesh: MeshRenderer, ready: PreparedPortrait) -> None:
+    """The mesh goes where a refined track says, and the networks are told so."""
+    place, fit = ready.retargeter.place, ready.fit
+    shift = np.zeros((2, 478, 2), np.float32)
+    shift[1] = 0.05
+    track = Motion(
+        np.tile(fit.weights, (2, 1)), np.tile(fit.rotation, (2, 1)), np.tile(place, (2, 1)),
+        space="camera", frame_size=ready.frame_size,
+        extra={"residual": shift, "key_frame": np.asarray(0), "portrait_frame": np.asarray(0)},
+    )  # fmt: skip
+    plain = frames_of(mesh, ready, track)
+    assert (plain[0] != plain[1]).any()
+    np.testing.assert_array_equal(drawn(make(0.0), ready, track), plain)
+    renderer = make(0.0)
+    first, second = renderer._faces(ready, track)
+    moved = np.abs(second.maps - first.maps)
+    assert moved[CHANNELS.index("depth")].max() > 0.0
+    np.testing.assert_array_equal(first.crop.matrix, second.crop.matrix)
