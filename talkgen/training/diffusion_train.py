@@ -96,13 +96,16 @@ def train(
     clips: list[Clip], kept_aside: list[Clip], autoencoder: FaceAutoencoder, state: Path,
     schedule: Schedule, *, config: DenoiserConfig | None = None, count: int = 16, seed: int = 0,
     half: bool = True, device: str = "cpu", restart: bool = False, rival: bool = False,
+    start: Denoiser | None = None,
 ) -> Denoiser:  # fmt: skip
     """Return a denoiser fitted to clips; `kept_aside` are only logged.
 
+    start : what to begin with, else a new one of `config`
     rival : a critic takes part (best towards the end; it begins anew with each run)
     """
     torch.manual_seed(seed)
-    denoiser = Denoiser(config or DenoiserConfig()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    denoiser = start or Denoiser(config or DenoiserConfig())
+    denoiser = denoiser.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     against = Rivalry(autoencoder.latent_channels, device) if rival else None
     judge = autoencoder.to(device).requires_grad_(False)
     batches, weights = Batches(clips), channel_weights(autoencoder).to(device)
