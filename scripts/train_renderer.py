@@ -9,8 +9,8 @@ With a GPU, Stable Diffusion's size: --preset gpu --autoencoder FOLDER/vae --sta
 The shipped one: 35 minutes without --rival, then with it to 98.
 
 Learns from the `train` clips and London's pairs; the people named in ASIDE are kept aside and only
-logged. Every `--save-every` seconds the state is written (a run goes on where it ended) and the gain
-over the mesh render on those people is logged. Seed 0.
+logged. Every `--save-every` seconds the state is written (a run goes on where it ended) and the
+gain over the mesh render on those people is logged. Seed 0.
 """
 
 from __future__ import annotations

@@ -85,7 +85,9 @@ def test_a_mouth_photographed_open_meets(ready: PreparedPortrait) -> None:
 
 def test_round_lips_hide_the_teeth(ready: PreparedPortrait) -> None:
     shut, spoken, round_ = frames(
-        ready, weights(), weights(jawOpen=0.3),
+        ready,
+        weights(),
+        weights(jawOpen=0.3),
         weights(jawOpen=0.3, mouthFunnel=0.5, mouthPucker=0.3),
     )
     skin = teeth_pixels(ready, shut)  # some is as pale
