@@ -129,8 +129,11 @@ def mouth_distances(mouths: Mapping[str, list[NDArray[np.float32]]]) -> dict[str
     """Return the Frechet distance of each drawing's mouths to the real ones, over all clips.
 
     Real and drawn are the same frames, so that few frames do not pass for a distance: the real
-    ones themselves would be at 0. Between runs on other frames the numbers do not compare.
+    ones themselves would be at 0. Nothing of fewer than two frames. Numbers of runs on other
+    frames do not compare.
     """
+    if len(mouths.get("real", ())) < 2:  # one frame has no spread
+        return {}
     real = np.stack(mouths["real"])
     return {name: round(frechet_distance(np.stack(rows), real), 3)
             for name, rows in mouths.items() if name != "real"}  # fmt: skip

@@ -17,8 +17,8 @@ from talkgen.types import FloatArray, ImageArray
 
 MOUTH_SIDES = 1.6
 """Side of the mouth's crop over the longer extent of the lips, as in `talkgen.critic.pictures`."""
-LEAST_SIDE = 24
-"""Pixels of a mouth's crop below which there is nothing to compare."""
+LEAST_SIDE = 16
+"""Pixels of a crop below which there is nothing to compare: SSIM needs more than 10."""
 LIDS = 3
 """Pixels of the condition maps about an eyeball that still belong to the eye."""
 

@@ -110,6 +110,7 @@ def test_real_mouths_are_at_no_distance() -> None:
     assert set(found) == {"same", "far"}
     assert found["same"] == pytest.approx(0, abs=1e-3)
     assert found["far"] > 20
+    assert measure.mouth_distances({"real": rows[:1], "far": rows[:1]}) == {}
 
 
 def test_a_clip_is_scored_by_region(pairs: dict[str, np.ndarray]) -> None:
