@@ -135,33 +135,35 @@ class FaceSampler:
     def change(
         self, person: Person, frames: FaceFrames, previous: Tensor | None = None
     ) -> tuple[NDArray[np.float32], Tensor]:
-        """Return (T, 256, 256, 3) levels that the networks add, and the last frame's latents.
+        """Return (T, 256, 256, 3) levels that the networks add, and what the next frames want.
 
-        previous : (1, C, h, w) latents of the frame before these, None at the beginning
+        previous : that of the frames before these, (1, C, h, w), None at the beginning
         """
         with torch.inference_mode(), self.performance.threaded():
             mesh = self.encoded(frames.mesh)
-            before = torch.zeros_like(mesh[:1]) if previous is None else previous
             maps, vectors, sound = (
                 self._moved(torch.from_numpy(np.asarray(part, np.float32)))
                 for part in (frames.maps, frames.vectors, frames.sound)
             )
-            made = []
-            for t in range(len(frames)):
-                one = slice(t, t + 1)
-                if frames.fresh is not None and frames.fresh[t]:
-                    before = torch.zeros_like(before)
-                given = Conditions(
-                    mesh[one], person.portrait, before, maps[one], vectors[one], sound[one],
-                    person.embedding, person.pictures,
-                )  # fmt: skip
-                before = self.flow(given)
-                made.append(before)
-            return self.difference(mesh, torch.cat(made)), before
+            count = len(frames)
+            given = Conditions(
+                mesh, person.portrait.expand(count, -1, -1, -1), torch.zeros_like(mesh), maps,
+                vectors, sound, person.embedding.expand(count, -1),
+                None if person.pictures is None
+                else person.pictures.expand(count, -1, -1, -1, -1),
+            )  # fmt: skip
+            # What each frame sees of the one before is a first answer that itself sees none: fed
+            # with its own output frame after frame, the network lets small flaws grow.
+            first = self.flow(given, steps=1)
+            begin = torch.zeros_like(first[:1]) if previous is None else previous
+            given.previous = torch.cat([begin, first[:-1]])
+            if frames.fresh is not None:
+                given.previous[torch.from_numpy(np.asarray(frames.fresh)).to(self.device)] = 0.0
+            return self.difference(mesh, self.flow(given)), first[-1:]
 
-    def flow(self, given: Conditions) -> Tensor:
-        """Return (B, C, h, w), the latents where the flow ends."""
-        steps, scheduler = self.steps, self.scheduler
+    def flow(self, given: Conditions, steps: int | None = None) -> Tensor:
+        """Return (B, C, h, w), the latents where the flow ends, in so many steps."""
+        steps, scheduler = steps or self.steps, self.scheduler
         scheduler.set_timesteps(sigmas=np.linspace(1.0, 1.0 / steps, steps), device=self.device)
         noisy = given.mesh + self.denoiser.config.noise * self.noise(given.mesh)
         for t, sigma in zip(scheduler.timesteps, scheduler.sigmas[:-1].tolist(), strict=True):
