@@ -9,8 +9,8 @@ With a GPU, Stable Diffusion's size: --preset gpu --autoencoder FOLDER/vae --sta
 The shipped one: 35 minutes without --rival, then with it to 98.
 
 Learns from the `train` clips and London's pairs; the people named in ASIDE are kept aside and only
-logged. Every `--save-every` seconds the state is written (a run goes on where it ended) and the
-gain over the mesh render on those people is logged. Seed 0.
+logged. Every `--save-every` seconds the state is written (a run goes on where it ended), the
+gain over the mesh render on those people is logged and a sheet of them is drawn. Seed 0.
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="processor time, default 120 (cpu), 8 (gpu)")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--restart", action="store_true", help="a new schedule from the state")
-    parser.add_argument(
-        "--start", type=Path, help="folder of diffusers' layout: its U-Net"
-    )
+    parser.add_argument("--start", type=Path, help="folder of diffusers' layout: its U-Net")
     parser.add_argument("--rival", action="store_true", help="a critic takes part, for the end")
     parser.add_argument("--save-every", type=float, default=240.0)
     parser.add_argument("--config", default="{}", help="sizes other than the default, as JSON")
@@ -80,6 +78,7 @@ def main() -> None:
         learned, aside[:: max(1, len(aside) // 24)], autoencoder, args.work / "state.pt", schedule,
         config=config, device="cuda" if gpu else "cpu", count=128 if gpu else 16,
         restart=args.restart, rival=args.rival, start=start,
+        sheets=args.work / "sheets",
     )  # fmt: skip
     model.save_pretrained(args.out, half=True)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from talkgen.render.denoiser import Conditions, Denoiser, DenoiserConfig
-from talkgen.render.latents import FaceAutoencoder
+from talkgen.render.latents import FaceAutoencoder, to_pictures
 from talkgen.training.diffusion_data import Batches, Clip, frames_of, region_weights
 from talkgen.training.latent_critic import Rivalry
 from talkgen.training.loop import Moment, Schedule, fit
@@ -96,11 +98,12 @@ def train(
     clips: list[Clip], kept_aside: list[Clip], autoencoder: FaceAutoencoder, state: Path,
     schedule: Schedule, *, config: DenoiserConfig | None = None, count: int = 16, seed: int = 0,
     half: bool = True, device: str = "cpu", restart: bool = False, rival: bool = False,
-    start: Denoiser | None = None,
+    start: Denoiser | None = None, sheets: Path | None = None,
 ) -> Denoiser:  # fmt: skip
     """Return a denoiser fitted to clips; `kept_aside` are only logged.
 
     start : what to begin with, else a new one of `config`
+    sheets : folder that gets a picture of frames kept aside whenever the state is saved
     rival : a critic takes part (best towards the end; it begins anew with each run)
     """
     torch.manual_seed(seed)
@@ -127,6 +130,10 @@ def train(
         now = {k: v.clone() for k, v in denoiser.state_dict().items()}
         denoiser.load_state_dict(average)
         found = gains(denoiser, kept_aside, weights, device)
+        if sheets is not None:
+            sheets.mkdir(parents=True, exist_ok=True)
+            name = sheets / f"{len(list(sheets.glob('*.png'))):04d}.png"
+            cv2.imwrite(str(name), sheet(denoiser, kept_aside, judge, device)[..., ::-1])
         denoiser.load_state_dict(now)
         return found
 
@@ -136,6 +143,25 @@ def train(
     )  # fmt: skip
     denoiser.load_state_dict(average)
     return denoiser.eval().to("cpu")
+
+
+@torch.inference_mode()
+def sheet(
+    denoiser: Denoiser, clips: list[Clip], autoencoder: FaceAutoencoder, device: str = "cpu",
+    most: int = 8,
+) -> NDArray[np.uint8]:  # fmt: skip
+    """Return a picture: real frames, mesh renders below, and what one step makes of these."""
+    denoiser.eval()
+    columns = []
+    for clip in clips[:: max(1, len(clips) // most)][:most]:
+        real, given = (x.to(device) for x in frames_of(clip, [len(clip) // 2]))
+        draw = torch.Generator().manual_seed(0)
+        noise = torch.randn(real.shape, generator=draw).to(device)
+        start = given.mesh + denoiser.config.noise * noise
+        made = given.mesh + denoiser(start, torch.ones(1, device=device), given)
+        shown = to_pictures(autoencoder.decode(torch.cat([real, given.mesh, made])).cpu())
+        columns.append(np.clip(np.concatenate(list(shown)), 0, 255).astype(np.uint8))
+    return np.concatenate(columns, 1)
 
 
 @torch.inference_mode()

@@ -5,8 +5,8 @@ import torch
 
 from talkgen.render.denoiser import Conditions, Denoiser, DenoiserConfig
 from talkgen.render.latents import FaceAutoencoder
-from talkgen.training.diffusion_data import region_weights
-from talkgen.training.diffusion_train import channel_weights, detail_loss, flow_loss
+from talkgen.training.diffusion_data import Clip, region_weights
+from talkgen.training.diffusion_train import channel_weights, detail_loss, flow_loss, sheet
 from talkgen.training.latent_critic import Rivalry
 
 SMALL = DenoiserConfig(channels=(16, 16), attends=(False, True), groups=8, cross_dim=16, heads=2)
@@ -79,3 +79,18 @@ def test_critic_tells_made_from_real() -> None:
             rival.critic(real, given)[patch].mean() > rival.critic(made, given)[patch].mean() + 0.5
         )
     assert told.requires_grad
+
+
+def test_sheet_shows_real_mesh_and_made() -> None:
+    autoencoder = FaceAutoencoder.from_pretrained("autoencoder")
+    rng = np.random.default_rng(0)
+    latents = rng.normal(0, 1, (1, 2, 24, 32, 32)).astype(np.float16)
+    clip = Clip(
+        "one", "somebody", latents, -latents, latents[:, 0], np.zeros((2, 11, 64, 64), np.float16),
+        np.zeros((1, 2, 62), np.float32), np.zeros((2, 5, 221), np.float16),
+        np.zeros(240, np.float32),
+    )  # fmt: skip
+    shown = sheet(Denoiser(SMALL), [clip, clip], autoencoder)
+    assert shown.shape == (768, 512, 3)
+    assert np.array_equal(shown[256:512], shown[512:])  # untrained, it changes nothing
+    assert not np.array_equal(shown[:256], shown[256:512])
