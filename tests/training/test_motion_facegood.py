@@ -62,8 +62,14 @@ def train(model, actor, steps):
     )  # fmt: skip
     said = []
     trained = train_trunk(
-        model, settings, (motion_crops(4), np.arange(4)), motion_crops(3), 0, report=said.append,
-        check_every=steps, actor=actor,
+        model,
+        settings,
+        (motion_crops(4), np.arange(4)),
+        motion_crops(3),
+        0,
+        report=said.append,
+        check_every=steps,
+        actor=actor,
     )
     return trained, said[-1]
 
