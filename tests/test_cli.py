@@ -375,7 +375,11 @@ def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupts_leave_nothing(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     sound = write_sound(tmp_path / "long.wav", seconds=120)
-    process = start("talk", PORTRAIT, sound, "-o", tmp_path / "o.mp4")
+
+    def heard() -> None:  # programs started in the background ignore Ctrl-C, and so do their own
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    process = start("talk", PORTRAIT, sound, "-o", tmp_path / "o.mp4", preexec_fn=heard)
     deadline = time.monotonic() + 120
     while not any(n.startswith(".o.") for n in left(tmp_path)) and time.monotonic() < deadline:
         assert process.poll() is None, process.stderr.read() if process.stderr else ""

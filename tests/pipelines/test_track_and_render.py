@@ -118,10 +118,10 @@ class TwoPeople:
 
 
 def test_one_person_is_followed_among_two() -> None:
-    from talkgen.pipelines.track import _Follower
+    from talkgen.pipelines.track import Follower
 
     for number, x in ((1, 200.0), (2, 20.0)):
-        follow = _Follower(number)
+        follow = Follower(number)
         seen = [follow.pick(faces) for faces in TwoPeople().track([])]
         places = {float(face.box[0]) for face in seen if face is not None}
         assert places == {x}
