@@ -15,15 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from talkgen.audio.nearby import NearbySound
 from talkgen.errors import NoFaceError
 from talkgen.face.fit import fit_face
 from talkgen.pipelines.portrait import load_portrait
 from talkgen.render.conditions import condition_maps
 from talkgen.render.face_crop import crop_of
-from talkgen.types import Audio, Identity, ImageArray, Motion, Portrait
-
-SOUND_OFFSETS = (-2, -1, 0, 1, 2)
-"""Frames at 25 a second whose sound a frame hears."""
+from talkgen.render.portrait import PlacedHead, PreparedPortrait
+from talkgen.types import ENGINE_FPS, ENGINE_RATE, Identity, ImageArray, Motion, Portrait
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,13 +71,8 @@ class PairMaker:
 
     def sound(self, samples: NDArray[np.float32] | None, count: int) -> NDArray[np.float16]:
         """Return (count, 5, D) features of 16 kHz sound for frames at 25 a second."""
-        dim = self.encoder.dim
-        if samples is None or len(samples) < 1600:
-            return np.zeros((count, len(SOUND_OFFSETS), dim), np.float16)
-        heard = np.asarray(self.encoder.encode(Audio(np.asarray(samples, np.float32))))
-        at = np.arange(count)[:, None] + np.asarray(SOUND_OFFSETS)
-        rows = np.clip(np.rint((at + 0.5) * self.encoder.fps / 25.0 - 0.5), 0, len(heard) - 1)
-        return heard[rows.astype(int)].astype(np.float16)
+        blocks = [] if samples is None else [np.asarray(samples, np.float32)]
+        return NearbySound(self.encoder, blocks, ENGINE_RATE, ENGINE_FPS).take(count)
 
     def clip(
         self, frames: Sequence[ImageArray], motion: Motion, samples: Any, own: int,
@@ -88,25 +82,16 @@ class PairMaker:
         portrait = load_portrait(self.analyzer, frames[own])
         portrait = replace(portrait, identity=Identity(motion.extra["identity"]))
         ready = self.renderer.prepare(portrait)
-        part = replace(
-            motion, blendshapes=motion.blendshapes[wanted], rotation=motion.rotation[wanted],
-            translation=motion.translation[wanted], extra={},
-        )  # fmt: skip
         # the retargeter measures from the portrait's own frame: it comes first
-        whole = replace(
-            part,
-            blendshapes=np.concatenate([motion.blendshapes[own : own + 1], part.blendshapes]),
-            rotation=np.concatenate([motion.rotation[own : own + 1], part.rotation]),
-            translation=np.concatenate([motion.translation[own : own + 1], part.translation]),
-            extra={"portrait_frame": np.asarray(0)},
-        )
-        drawn = self.renderer.draw(ready, whole)
+        rows = [own, *wanted]
+        part = replace(
+            motion, blendshapes=motion.blendshapes[rows], rotation=motion.rotation[rows],
+            translation=motion.translation[rows], extra={"portrait_frame": np.asarray(0)},
+        )  # fmt: skip
+        drawn = self.renderer.draw(ready, part)
         next(drawn)
-        found = [
-            self._pair(ready, one.frame, one.pose.weights, one.pose.rotation, one.pose.translation,
-                       one.pose.scale, one.sealed, frames[t])
-            for t, one in zip(wanted, drawn, strict=True)
-        ]  # fmt: skip
+        found = [self._pair(ready, one.frame, one.head, frames[t])
+                 for t, one in zip(wanted, drawn, strict=True)]  # fmt: skip
         sound = self.sound(samples, len(frames))[list(wanted)]
         return self._joined(portrait, ready, found, sound, list(wanted), own)
 
@@ -120,28 +105,24 @@ class PairMaker:
             if not faces:
                 raise NoFaceError("no face found in the other picture; leave it out")
             fit = fit_face(ready.head, faces[0].landmarks, identity=ready.fit.identity)
-            arguments = (
-                np.asarray(fit.weights, np.float32), np.asarray(fit.rotation, np.float32),
-                np.asarray(fit.translation, np.float32), float(fit.scale),
-            )  # fmt: skip
-            frame = ready.frame(*arguments, sealed=0.0)
-            found.append(self._pair(ready, frame, *arguments, 0.0, other))
+            head = ready.placed(
+                fit.weights, fit.rotation, np.asarray(fit.translation, np.float32), fit.scale
+            )
+            found.append(self._pair(ready, ready.drawn(head), head, other))
         count = len(others)
         sound = self.sound(None, count)
         return self._joined(portrait, ready, found, sound, list(range(count)), -1)
 
     def _pair(
-        self, ready: Any, frame: ImageArray, weights: Any, rotation: Any, translation: Any,
-        scale: float, sealed: float, real: ImageArray,
-    ) -> tuple[Any, ...]:  # fmt: skip
-        head = ready.placed(weights, rotation, translation, scale, sealed=sealed)
+        self, ready: PreparedPortrait, frame: ImageArray, head: PlacedHead, real: ImageArray
+    ) -> tuple[Any, ...]:
         crop = crop_of(ready, head)
         maps = condition_maps(ready, head, crop).astype(np.float16)
         turn = np.asarray(head.angles, np.float32) - np.asarray(ready.fit.rotation, np.float32)
-        return crop.cut(real), crop.cut(frame), maps, np.asarray(weights, np.float32), turn
+        return crop.cut(real), crop.cut(frame), maps, head.weights, turn
 
     def _joined(
-        self, portrait: Portrait, ready: Any, found: list[tuple[Any, ...]], sound: Any,
+        self, portrait: Portrait, ready: PreparedPortrait, found: list[tuple[Any, ...]], sound: Any,
         frames: list[int], own: int,
     ) -> Pairs:  # fmt: skip
         rest = ready.placed(ready.fit.weights)

@@ -7,7 +7,6 @@ It goes between `<!-- diffusion -->` and `<!-- /diffusion -->`; with --print, to
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -35,15 +34,13 @@ MAIN = "diffusion_4"
 
 def main() -> None:
     """Replace what stands between the markers."""
-    from readme_part import write_part
+    from readme_part import table_command
 
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--print", action="store_true", help="leave README as it is")
-    alone = parser.parse_args().print
-    made = table(json.loads((ROOT / "results" / "diffusion.json").read_text("utf-8")))
-    print(made)
-    if not alone:
-        write_part("diffusion", made)
+    table_command(
+        "diffusion",
+        lambda: table(json.loads((ROOT / "results" / "diffusion.json").read_text("utf-8"))),
+        __doc__,
+    )
 
 
 def table(result: dict[str, Any]) -> str:

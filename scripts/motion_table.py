@@ -7,26 +7,23 @@ It goes between `<!-- motion -->` and `<!-- /motion -->`; with --print, to the t
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from statistics import fmean
 from typing import Any
-
-from readme_part import write_part
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
     """Replace what stands between the markers."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--print", action="store_true", help="leave README as it is")
-    alone = parser.parse_args().print
-    made = table(_results("motion"), _results("motion_fold1"), _results("phonetic"))
-    print(made)
-    if not alone:
-        write_part("motion", made)
+    from readme_part import table_command
+
+    table_command(
+        "motion",
+        lambda: table(_results("motion"), _results("motion_fold1"), _results("phonetic")),
+        __doc__,
+    )
 
 
 def table(motion: dict[str, Any], fold: dict[str, Any], phones: dict[str, Any]) -> str:

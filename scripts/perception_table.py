@@ -1,6 +1,6 @@
 """Write README's table of face perception from the files in results/.
 
-    python scripts/perception_table.py
+python scripts/perception_table.py
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ It goes between `<!-- renderer -->` and `<!-- /renderer -->`; with --print, to t
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> None:
     """Replace what stands between the markers."""
-    from readme_part import write_part
+    from readme_part import table_command
 
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--print", action="store_true", help="leave README as it is")
-    alone = parser.parse_args().print
-    made = table(json.loads((ROOT / "results" / "renderer.json").read_text("utf-8")))
-    print(made)
-    if not alone:
-        write_part("renderer", made)
+    table_command(
+        "renderer",
+        lambda: table(json.loads((ROOT / "results" / "renderer.json").read_text("utf-8"))),
+        __doc__,
+    )
 
 
 def table(result: dict[str, Any]) -> str:

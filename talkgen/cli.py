@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -16,6 +15,37 @@ import typer
 
 import talkgen
 from talkgen.errors import InputError, NoFaceError
+from talkgen.options import (
+    AdapterOption,
+    Also,
+    Backend,
+    BackendOption,
+    BlinkScale,
+    BrowScale,
+    Crop,
+    Debug,
+    Device,
+    EmotionOption,
+    ExpressionScale,
+    FaceNumber,
+    Fps,
+    IdentityScale,
+    Landmarks,
+    MotionOut,
+    MouthScale,
+    OwnFps,
+    PortraitArg,
+    PoseScale,
+    Quiet,
+    RendererName,
+    RendererOption,
+    Seed,
+    Size,
+    SpeechArg,
+    Steps,
+    Still,
+    VideoOut,
+)
 from talkgen.terminal import (
     EXIT_DEFECT,
     EXIT_INPUT,
@@ -35,108 +65,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Backend(StrEnum):
-    """What finds and reads faces."""
-
-    embedded = "embedded"
-    mediapipe = "mediapipe"
-    face_alignment = "face-alignment"
-
-
-class RendererName(StrEnum):
-    """What draws."""
-
-    auto = "auto"
-    mesh = "mesh"
-    diffusion = "diffusion"
-
-
-# Options that several commands share; the defaults stand in the commands' signatures.
-PortraitArg = Annotated[Path, typer.Argument(metavar="PORTRAIT", help="Picture of a face.")]
-SpeechArg = Annotated[
-    Path, typer.Argument(metavar="SPEECH", help="Audio, or a video with a sound track.")
-]
-VideoOut = Annotated[Path, typer.Option("-o", "--output", metavar="OUT.mp4", help="The video.")]
-MotionOut = Annotated[
-    Path, typer.Option("-o", "--output", metavar="FILE", help="Motion file, .npz or .csv.")
-]
-Size = Annotated[
-    str,
-    typer.Option(metavar="source|N", help="Longer side of the video in pixels, or the picture's."),
-]
-Fps = Annotated[float, typer.Option(help="Frames a second.")]
-OwnFps = Annotated[float | None, typer.Option(help="Frames a second; the input's own if left out.")]
-Seed = Annotated[int, typer.Option(help="Same seed, same motion.")]
-Still = Annotated[bool, typer.Option("--still", help="Keep the head still.")]
-PoseScale = Annotated[float, typer.Option(help="More (2) or less (0.5) head movement.")]
-ExpressionScale = Annotated[float, typer.Option(help="More or less movement of the face.")]
-MouthScale = Annotated[float, typer.Option(help="More or less of lips, jaw and cheeks.")]
-BrowScale = Annotated[float, typer.Option(help="More or less of brows and lids.")]
-BlinkScale = Annotated[float, typer.Option(help="More (2) or fewer (0.5) blinks; 0 none.")]
-EmotionOption = Annotated[
-    str | None,
-    typer.Option(
-        "--emotion", metavar="EMOTION",
-        help="neutral, happy, sad, surprise, fear, disgust, anger or contempt, with a strength as "
-        "in happy:0.7; a track as in 0:neutral,2.5:happy:0.8,6:sad; a .csv or .json of times; "
-        "or auto: what the voice sounds like.",
-    ),
-]  # fmt: skip
-FaceNumber = Annotated[
-    int | None,
-    typer.Option(
-        "--face", metavar="N", help="Which face, from 1, largest first; else the largest."
-    ),
-]
-Landmarks = Annotated[
-    Path | None,
-    typer.Option(
-        "--landmarks", metavar="FILE",
-        help="Points of the face, where none is found or to correct them: .json or .csv with 478 "
-        "or 68 points, or right_eye, left_eye, nose, mouth_right and mouth_left, in pixels; the "
-        "file of `faces -o` is one.",
-    ),
-]  # fmt: skip
-Also = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--also", metavar="PICTURE",
-        help="Another picture of the person, or a clip, for a truer head; may be repeated.",
-    ),
-]  # fmt: skip
-Crop = Annotated[bool, typer.Option("--crop", help="Only a square about the head.")]
-RendererOption = Annotated[
-    RendererName,
-    typer.Option(
-        "--renderer",
-        help="mesh: the photograph on a 3D head; diffusion: a neural network adds to that what "
-        "geometry cannot make; auto: diffusion on a GPU, else mesh.",
-    ),
-]
-Steps = Annotated[
-    int | None,
-    typer.Option(help="Steps of the diffusion: 1 is fast, 4 the default, 20 fine."),
-]
-IdentityScale = Annotated[
-    float | None,
-    typer.Option(help="How much the diffusion heeds who the person is, 0 to 1 (default)."),
-]
-AdapterOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--adapter", metavar="FILE",
-        help="What `talkgen adapt` learned of this person for the diffusion renderer.",
-    ),
-]  # fmt: skip
-Device = Annotated[
-    str | None,
-    typer.Option(metavar="auto|cpu|cuda|cuda:N", help="Where the diffusion is computed."),
-]
-BackendOption = Annotated[Backend, typer.Option(help="What finds and reads the face.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 def _version(asked: bool) -> None:

@@ -221,10 +221,7 @@ class DiffusionRenderer:
         sound = self._sound(motion)
         own = np.asarray(ready.fit.rotation, np.float32)
         for index, drawn in enumerate(self.mesh.draw(ready, motion)):
-            pose = drawn.pose
-            head = ready.placed(
-                pose.weights, pose.rotation, pose.translation, pose.scale, sealed=drawn.sealed
-            )
+            head = drawn.head
             crop = crop_of(ready, head)
             if drawn.points is not None:
                 head = replace(head, points=drawn.points)
@@ -233,7 +230,7 @@ class DiffusionRenderer:
             yield _Face(
                 drawn, crop, face_mask(maps), region_strength(marks, self.regions),
                 crop.cut(drawn.frame), maps,
-                frame_vector(pose.weights, np.asarray(head.angles, np.float32) - own),
+                frame_vector(head.weights, np.asarray(head.angles, np.float32) - own),
                 sound[index],
             )  # fmt: skip
 

@@ -39,18 +39,29 @@ class FaceCrop:
     def cut(self, image: ImageArray) -> ImageArray:
         """Return the crop (256, 256, 3) uint8; what lies outside repeats the picture's edge."""
         if self.scale < 0.5:  # warpAffine has no area mode: halve first, as often as it takes
+            image, corner = self._near(image)
             halves = int(np.floor(np.log2(1 / self.scale)))
-            image = _halved(image, halves)
-            shift = 0.5 * (2**halves - 1)
             matrix = self.matrix.copy()
-            matrix[:, 2] += matrix[:, :2] @ np.float32([shift, shift])
+            matrix[:, 2] += matrix[:, :2] @ (corner + np.float32(0.5 * (2**halves - 1)))
             matrix[:, :2] *= 2**halves
-            return FaceCrop(matrix).cut(image)
+            return FaceCrop(matrix).cut(_halved(image, halves))
         how = cv2.INTER_LINEAR if self.scale < 1 else cv2.INTER_CUBIC
         out = cv2.warpAffine(
             image, self.matrix, (SIDE, SIDE), flags=how, borderMode=cv2.BORDER_REPLICATE
         )
         return np.asarray(out, np.uint8)
+
+    def _near(self, image: ImageArray) -> tuple[ImageArray, NDArray[np.float32]]:
+        """Return the part of a picture that the crop needs, and where it begins (x, y)."""
+        back, far = self.back(), SIDE + 8.0
+        corners = np.float32([[-8, -8], [far, -8], [-8, far], [far, far]])
+        reach = corners @ back[:, :2].T + back[:, 2]
+        size = np.array(image.shape[1::-1]) - 2
+        x0, y0 = np.clip(np.floor(reach.min(axis=0)), 0, size).astype(int).tolist()
+        x1, y1 = (
+            np.clip(np.ceil(reach.max(axis=0)), (x0 + 2, y0 + 2), size + 2).astype(int).tolist()
+        )
+        return image[y0:y1, x0:x1], np.float32([x0, y0])
 
     def to_crop(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (n, 2 or 3) points of the picture in the crop; depth is scaled along."""

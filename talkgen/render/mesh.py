@@ -14,9 +14,8 @@ from talkgen.face.fit import HeadFit, fit_face
 from talkgen.face.head import HeadModel
 from talkgen.face.stretch import fit_stretched
 from talkgen.motion.rest import SHUT_GAP, lip_gaps
-from talkgen.motion.retarget import Pose
 from talkgen.render.displace import clip_extras
-from talkgen.render.portrait import PreparedPortrait
+from talkgen.render.portrait import PlacedHead, PreparedPortrait
 from talkgen.render.prepare import prepare
 from talkgen.render.wrinkles import WrinkleMap
 from talkgen.types import Face, ImageArray, Motion, Portrait
@@ -80,29 +79,28 @@ class MeshRenderer:
             yield drawn.frame
 
     def draw(self, ready: PreparedPortrait, motion: Motion) -> Iterator[Drawn]:
-        """Yield each frame of `motion` with the pose that it shows."""
+        """Yield each frame of `motion` with the head that it shows."""
         sealed = sealing(self.head, ready, motion.space)
         extras = clip_extras(ready, motion)
         for index, pose in enumerate(ready.retargeter.poses(motion)):
-            shut = sealed(pose.weights)
             extra = None if extras is None else extras.at(index)
-            frame = ready.frame(
-                pose.weights, pose.rotation, pose.translation, pose.scale, sealed=shut,
-                extra=extra,
+            head = ready.placed(
+                pose.weights, pose.rotation, pose.translation, pose.scale,
+                sealed=sealed(pose.weights),
             )  # fmt: skip
-            yield Drawn(frame, pose, shut, None if extra is None else extra.points)
+            frame = ready.drawn(head, extra)
+            yield Drawn(frame, head, None if extra is None else extra.points)
 
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A frame (H, W, 3) uint8 RGB, the pose that it shows, and how far its lips were sealed.
+    """A frame (H, W, 3) uint8 RGB and the head that it shows.
 
     points : (V, 3) float32, pixels and depth, where the extras of a refined track moved the mesh to
     """
 
     frame: ImageArray
-    pose: Pose
-    sealed: float
+    head: PlacedHead
     points: NDArray[np.float32] | None = None
 
 

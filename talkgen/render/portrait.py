@@ -51,10 +51,13 @@ STILL_PX = 0.02
 class PlacedHead:
     """The head in one frame.
 
+    weights : (52,) float32 in [0, 1]; asked : (3,) radians, the turn before it was limited
     vertices : (V, 3) float32, cm, in the head frame; points : (V, 3) float32, pixels and depth
     angles : (3,) radians, as limited; turn : (3, 3); scale : pixels a cm; translation : (2,) pixels
     """
 
+    weights: NDArray[np.float32]
+    asked: NDArray[np.float32]
     vertices: NDArray[np.float32]
     points: NDArray[np.float32]
     angles: NDArray[np.float32]
@@ -138,15 +141,15 @@ class PreparedPortrait:
     ) -> PlacedHead:
         """Return the head as `frame` draws it under the same arguments."""
         fit = self.fit
-        source_angles = np.asarray(fit.rotation, np.float32)
-        angles = source_angles if rotation is None else limited(rotation, source_angles)
+        weights = np.clip(np.asarray(weights, np.float32), 0.0, 1.0)
+        source = np.asarray(fit.rotation, np.float32)
+        asked = source if rotation is None else np.asarray(rotation, np.float32)
+        angles = source if rotation is None else limited(asked, source)
         shift = np.asarray(fit.translation if translation is None else translation, np.float32)
         scale = float(fit.scale if scale is None else scale)
-        turn = rotation_matrix(angles)
-        vertices = self.vertices(np.clip(np.asarray(weights, np.float32), 0.0, 1.0), sealed)
-        return PlacedHead(
-            vertices, project(vertices, turn, scale, shift), angles, turn, scale, shift
-        )
+        turn, vertices = rotation_matrix(angles), self.vertices(weights, sealed)
+        points = project(vertices, turn, scale, shift)
+        return PlacedHead(weights, asked, vertices, points, angles, turn, scale, shift)
 
     def frame(
         self,
@@ -167,12 +170,15 @@ class PreparedPortrait:
             the portrait's own gap that it starts from (tracks); up to 2 closes what gap remains
         extra : what a refined track moves besides
         """
-        fit = self.fit
-        weights = np.clip(np.asarray(weights, np.float32), 0.0, 1.0)
         placed = self.placed(weights, rotation, translation, scale, sealed=sealed)
-        self.limits.note(placed.angles if rotation is None else rotation, placed.angles)
-        turn, scale, shift = placed.turn, placed.scale, placed.translation
-        vertices, points = placed.vertices, placed.points
+        return self.drawn(placed, extra)
+
+    def drawn(self, head: PlacedHead, extra: Displacement | None = None) -> ImageArray:
+        """Return the frame (H, W, 3) uint8 of a head that `placed` has placed, see `frame`."""
+        fit, weights = self.fit, head.weights
+        self.limits.note(head.asked, head.angles)
+        turn, scale, shift = head.turn, head.scale, head.translation
+        vertices, points = head.vertices, head.points
         expression = ((vertices - self.source) @ turn.T)[:, :2] * np.float32(scale)
         if extra is not None:
             points, expression = extra.on_mesh(points, expression, scale)

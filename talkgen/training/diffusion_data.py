@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from talkgen.face.head import LEFT_CHANNELS, RIGHT_CHANNELS
-from talkgen.motion.facs import action_units_of, strengths_of_units
 from talkgen.render.conditions import CHANNELS
 from talkgen.render.denoiser import Conditions
 from talkgen.render.latents import FaceAutoencoder, to_tensor
+from talkgen.render.sampler import frame_vector
 from talkgen.training.autoencoder_data import recolored
 from talkgen.training.loop import in_batches
 
@@ -55,9 +55,7 @@ class Clip:
 
 def vectors(weights: NDArray[np.float32], angles: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return (T, 62): weights, turn from the portrait, and the emotion that the weights show."""
-    rows = [action_units_of(row) for row in weights]
-    units = {name: np.array([row[name] for row in rows], np.float32) for name in rows[0]}
-    return np.column_stack([weights, angles, strengths_of_units(units)]).astype(np.float32)
+    return np.stack([frame_vector(*row) for row in zip(weights, angles, strict=True)])
 
 
 def read_clip(path: Path, person: str, model: FaceAutoencoder, *, again: bool = True) -> Clip:
