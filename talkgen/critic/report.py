@@ -97,6 +97,34 @@ DEFINITIONS: Mapping[str, Definition] = {
         ("flicker_ratio", "ratio", None, "flicker over the reference's", (0.5, 1.5)),
     ),
     **_table(
+        "expression",
+        ("emotion_asked", "share", True,
+         "mean probability of the emotion that was asked for, frames weighed by how strongly it "
+         "was asked; the critic forgives a mouth that is open because it speaks"),
+        ("emotion_named", "share", True,
+         "frames in which the emotion that was asked for is the likeliest of eight, weighed alike"),
+        ("affect_error", "", False,
+         "mean distance of valence and arousal, each from -1 to 1, from those asked for"),
+        ("valence", "", None, "mean valence that the face shows, unpleasant to pleasant",
+         (-1.0, 1.0)),
+        ("arousal", "", None, "mean arousal that the face shows, calm to excited", (-1.0, 1.0)),
+        ("pain", "PSPI", None,
+         "mean of AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43, 0 to 16 (Prkachin & Solomon 2008)",
+         (0.0, 4.0)),
+    ),
+    **_table(
+        "sync",
+        ("av_offset", "frames", None,
+         "lag between -15 and 15 at which mouth and sound fit best, 25 fps; positive: the picture "
+         "is late", (-1.0, 1.0)),
+        ("sync_confidence", "", True,
+         "median less minimum over the lags of the mean distance of mouth and sound"),
+        ("sync_distance", "", False, "that minimum"),
+        ("lse_d", "", False,
+         "the same minimum by the published SyncNet (LSE-D: 25 fps, 5-frame windows, 15 lags)"),
+        ("lse_c", "", True, "median less minimum by the published SyncNet (LSE-C)"),
+    ),
+    **_table(
         "emotion",
         ("asked_units", "cosine", True,
          "mean cosine of the action units that the emotion asks for and those of the fitted head, "
