@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 import talkgen
-from talkgen.errors import InputError, NoFaceError
+from talkgen.commands import parts
+from talkgen.errors import NoFaceError
 from talkgen.options import (
     AdapterOption,
     Also,
@@ -51,7 +51,6 @@ from talkgen.terminal import (
     EXIT_INPUT,
     EXIT_INTERRUPT,
     NAME,
-    Say,
     print_table,
     reported,
 )
@@ -121,27 +120,27 @@ def talk(
         from talkgen.pipelines.output import VIDEO_SUFFIXES
         from talkgen.pipelines.talk import TalkPipeline, asked, check_inputs
 
-        pixels = _pixels(size)
+        pixels = parts.pixels(size)
         scales = {
             "pose_scale": pose_scale, "expression_scale": expression_scale,
             "mouth_scale": mouth_scale, "brow_scale": brow_scale, "blink_scale": blink_scale,
         }  # fmt: skip
         check_inputs(size=pixels, fps=fps, seed=seed, **scales)
-        look = _look(renderer, steps, identity_scale, adapter, device)
+        look = parts.look(renderer, steps, identity_scale, adapter, device)
         feeling = asked(emotion)
         check_output(output, VIDEO_SUFFIXES, inputs=[portrait, speech])
         if motion_out is not None:
             check_output(motion_out, SUFFIXES, inputs=[portrait, speech, output])
-        image, sound = _read_picture(portrait), _read_speech(speech)
+        image, sound = parts.read_picture(portrait), parts.read_speech(speech)
         say.stage("loading the models")
-        pipeline = TalkPipeline.from_pretrained(backend=backend.value, **_chosen(look, say))
+        pipeline = TalkPipeline.from_pretrained(backend=backend.value, **parts.chosen(look, say))
         say.stage("finding the face")
         video = pipeline(
             image, sound, size=pixels, fps=fps, seed=seed, still=still, emotion=feeling,
             face=face, crop=crop, landmarks=landmarks,
             sources=also or (), **scales,
         )  # fmt: skip
-        _draw(video, output, say)
+        parts.draw(video, output, say)
         if motion_out is not None:
             write_motion(video.motion, motion_out)
             say.done(motion_out)
@@ -177,7 +176,7 @@ def motion(
         )  # fmt: skip
         feeling = asked(emotion)
         check_output(output, SUFFIXES, inputs=[speech])
-        sound = _read_speech(speech)
+        sound = parts.read_speech(speech)
         say.stage("loading the model")
         from talkgen.motion.generator import MotionGenerator
 
@@ -186,11 +185,11 @@ def motion(
             emotion=felt(feeling, sound), scales=scales,
         )  # fmt: skip
         with say.counted("making motion", num_frames(sound.seconds, fps)) as step:
-            parts = []
+            made = []
             for chunk in chunks:
-                parts.append(chunk)
+                made.append(chunk)
                 step(len(chunk))
-        write_motion(joined(parts), output)
+        write_motion(joined(made), output)
         say.done(output)
 
 
@@ -223,19 +222,19 @@ def render(
         from talkgen.pipelines.render import RenderPipeline
         from talkgen.pipelines.talk import check_inputs
 
-        pixels = _pixels(size)
+        pixels = parts.pixels(size)
         check_inputs(size=pixels, fps=fps)
-        look = _look(renderer, steps, identity_scale, adapter, device)
+        look = parts.look(renderer, steps, identity_scale, adapter, device)
         check_output(output, VIDEO_SUFFIXES, inputs=[portrait, file])
-        image, moves = _read_picture(portrait), read_motion(file)
-        sound = None if audio is None else _read_speech(audio)
+        image, moves = parts.read_picture(portrait), read_motion(file)
+        sound = None if audio is None else parts.read_speech(audio)
         say.stage("loading the models")
-        pipeline = RenderPipeline.from_pretrained(backend=backend.value, **_chosen(look, say))
+        pipeline = RenderPipeline.from_pretrained(backend=backend.value, **parts.chosen(look, say))
         say.stage("finding the face")
         video = pipeline(
             image, moves, speech=sound, size=pixels, fps=fps, face=face, landmarks=landmarks
         )
-        _draw(video, output, say)
+        parts.draw(video, output, say)
 
 
 @app.command(epilog="Example: talkgen track clip.mp4 -o motion.npz")
@@ -265,7 +264,7 @@ def track(
 
         check_inputs(fps=fps)
         check_output(output, SUFFIXES, inputs=[source])
-        _must_exist(source)
+        parts.must_exist(source)
         say.stage("loading the models")
         pipeline = TrackPipeline.from_pretrained(backend=backend.value, refine=refine)
         with say.counted("reading the face", 0) as step:
@@ -311,7 +310,7 @@ def faces(
             check_output(overlay, (".png", ".jpg"), inputs=[picture])
         if masks is not None:
             check_folder(masks)
-        image = _read_picture(picture)
+        image = parts.read_picture(picture)
         say.stage("loading the models")
         pipeline = FacesPipeline.from_pretrained(backend=backend.value)
         readings = pipeline(image)
@@ -361,7 +360,7 @@ def adapt(
 
         check_output(output, (".safetensors",), inputs=sources)
         for source in sources:
-            _must_exist(source)
+            parts.must_exist(source)
         say.stage("loading the models")
         from talkgen.pipelines.adapt import AdaptPipeline
         from talkgen.render.performance import as_device
@@ -420,7 +419,7 @@ def score(
             if path is not None:
                 check_output(path, suffixes, inputs=given)
         for path in given:
-            _must_exist(path)
+            parts.must_exist(path)
         target = as_emotion(emotion)
         say.stage("loading the models")
         pipeline = ScorePipeline.from_pretrained(backend=backend.value)
@@ -461,58 +460,6 @@ def doctor(
         print_table(table)
         if not healthy:
             raise typer.Exit(EXIT_DEFECT)
-
-
-def _pixels(size: str) -> int | None:
-    """Return the longer side that `--size` asks for, None for the source's own."""
-    if size == "source":
-        return None
-    if not size.isascii() or not size.isdigit():
-        raise InputError(f"`--size` is {size!r}, 'source' or a number of pixels is needed")
-    return int(size)
-
-
-def _look(renderer: RendererName, *options: Any) -> Any:
-    """Return what was asked of the renderer, checked."""
-    from talkgen.render.choose import RendererOptions
-
-    return RendererOptions(renderer.value, *options)
-
-
-def _chosen(look: Any, say: Say) -> dict[str, Any]:
-    """Say aloud which renderer it is; return the pipelines' options for it."""
-    from talkgen.render.choose import choose
-
-    choice = choose(look)
-    say.stage(str(choice))
-    return {"renderer": look.renderer, "choice": choice, **look.given}
-
-
-def _must_exist(path: Path) -> None:
-    if not path.exists():
-        raise InputError(f"no such file: {str(path)!r}")
-
-
-def _read_picture(path: Path) -> Any:
-    from talkgen.io.image import read_image
-
-    return read_image(path)
-
-
-def _read_speech(path: Path) -> Any:
-    from talkgen.io.audio import open_speech
-
-    return open_speech(path)
-
-
-def _draw(video: Any, output: Path, say: Say) -> None:
-    start = time.monotonic()
-    with say.counted("drawing", video.num_frames) as step:
-        video.save(output, on_frame=lambda: step(1))
-    took = max(time.monotonic() - start, 1e-9)
-    if video.limits.limited:
-        say.stage(str(video.limits))
-    say.done(output, f"{video.num_frames} frames, {video.num_frames / took:.0f} a second")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

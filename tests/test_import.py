@@ -51,5 +51,6 @@ def test_library_does_not_import_pipelines() -> None:
     allowed = {"cli.py", "__init__.py"}
     pattern = re.compile(r"^\s*(?:from|import) (?:talkgen\.)?(?:pipelines|apps)\b", re.MULTILINE)
     for path in (ROOT / "talkgen").rglob("*.py"):
-        if path.relative_to(ROOT / "talkgen").as_posix() not in allowed:
+        name = path.relative_to(ROOT / "talkgen").as_posix()
+        if name not in allowed and not name.startswith("commands/"):
             assert not pattern.search(path.read_text("utf-8")), path

@@ -1,0 +1,1 @@
+"""Commands with a file each; `talkgen.cli` registers them."""
