@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from talkgen.io.audio import Speech
 from talkgen.io.output import check_output
@@ -20,6 +21,7 @@ class TalkOutput:
     fps, size, num_frames : frames a second, (width, height) in pixels, and how many there are
     speech : the sound that belongs to it, or None
     limits : how many of the frames drawn so far turn less far than asked, and by how much
+    choice : which of several motions was kept, and why (`talkgen.pipelines.candidates.Choice`)
 
     Frames are drawn one at a time as `frames` or `save` need them, so that an hour takes no more
     memory than a minute. `motion` is worked out once and kept.
@@ -35,12 +37,14 @@ class TalkOutput:
         num_frames: int,
         speech: Speech | None,
         limits: Limited | None = None,
+        choice: Any = None,
     ) -> None:
         self.size = size
         self.fps = fps
         self.num_frames = num_frames
         self.speech = speech
         self.limits = limits or Limited()
+        self.choice = choice
         self._chunks = chunks
         self._draw = draw
         self._motion: Motion | None = None

@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, Self
 
 from talkgen.errors import InputError
 from talkgen.io.audio import Speech, as_speech
 from talkgen.io.video import frame_rate
+from talkgen.motion.chunks import joined
 from talkgen.motion.emotion import as_emotion
 from talkgen.motion.resample import num_frames, resample_chunks
 from talkgen.motion.scales import Scales
+from talkgen.pipelines.candidates import Judge, check_candidates, choose, judged_portrait
 from talkgen.pipelines.draw import drawn
 from talkgen.pipelines.output import TalkOutput
 from talkgen.pipelines.portrait import MAX_SIZE, MIN_SIZE, cropped, load_portrait, prepared
@@ -86,12 +88,20 @@ class TalkPipeline:
     """Makes talking videos of ready components.
 
     analyzer : finds the face; generator : speech to motion; renderer : draws the portrait
+    judge : says which of several motions is best; None: the shipped critics, once they are asked
     """
 
-    def __init__(self, analyzer: FaceAnalyzer, generator: MotionStream, renderer: Any) -> None:
+    def __init__(
+        self,
+        analyzer: FaceAnalyzer,
+        generator: MotionStream,
+        renderer: Any,
+        judge: Judge | None = None,
+    ) -> None:
         self.analyzer = analyzer
         self.generator = generator
         self.renderer = renderer
+        self._judge = judge
 
     @classmethod
     def from_pretrained(
@@ -138,6 +148,8 @@ class TalkPipeline:
         crop: bool = False,
         landmarks: Any = None,
         sources: Sequence[Any] = (),
+        candidates: int = 1,
+        on_stage: Callable[[str], object] | None = None,
     ) -> TalkOutput:
         """Return the talking video, not yet drawn.
 
@@ -155,11 +167,15 @@ class TalkPipeline:
         landmarks : points of a face that nothing finds (an animal, a statue): 5, 68 or 478 pixels,
             as an array, a mapping of five names or a file (`talkgen.io.points.read_points`)
         sources : more pictures of the same person, or clips: the head's shape is that of all
+        candidates : how many motions to try, of the seeds from `seed` on; critics of expression and
+            sync keep the best (`talkgen.pipelines.candidates`), and `choice` of the output says why
+        on_stage : called with what is said of each candidate
         """
         knobs = check_inputs(
             size=size, fps=fps, seed=seed, pose_scale=pose_scale, mouth_scale=mouth_scale,
             brow_scale=brow_scale, blink_scale=blink_scale, expression_scale=expression_scale,
         )  # fmt: skip
+        check_candidates(candidates, seed)
         wanted = asked(emotion)
         sound = as_speech(speech)
         feeling = felt(wanted, sound)
@@ -169,10 +185,22 @@ class TalkPipeline:
         shown = with_sources(self.analyzer, self.renderer.head, shown, sources)
         ready = prepared(self.renderer, cropped(shown) if crop else shown, size)
 
-        def chunks() -> Iterator[Motion]:
+        def moves(speech: Speech, rate: float, own: int) -> Iterator[Motion]:
             return motion_chunks(
-                self.generator, sound, fps, seed=seed, still=still, emotion=feeling, scales=knobs
+                self.generator, speech, rate, seed=own, still=still, emotion=feeling, scales=knobs
             )
+
+        choice = None
+        if candidates > 1:
+            choice = choose(
+                self._judges(), self.renderer, judged_portrait(self.renderer, shown), sound,
+                lambda speech, own: joined(moves(speech, ENGINE_FPS, own)),
+                candidates=candidates, seed=seed, target=feeling, on_stage=on_stage,
+            )  # fmt: skip
+        kept = seed if choice is None else choice.seed
+
+        def chunks() -> Iterator[Motion]:
+            return moves(sound, fps, kept)
 
         def draw(parts: Iterator[Motion]) -> Iterator[ImageArray]:
             return drawn(self.renderer, ready, parts, sound)
@@ -185,4 +213,10 @@ class TalkPipeline:
             fps=fps,
             num_frames=num_frames(sound.seconds, fps),
             speech=sound,
+            choice=choice,
         )
+
+    def _judges(self) -> Judge:
+        if self._judge is None:
+            self._judge = Judge.from_pretrained(self.analyzer)
+        return self._judge

@@ -1,0 +1,133 @@
+"""What critics see of a motion: of where it takes the landmarks, and of the frames it draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from talkgen.critic.choose import Seen, asked_probability
+from talkgen.io.audio import Speech
+from talkgen.protocols import FaceAnalyzer
+from talkgen.render.projected import projected
+from talkgen.types import (
+    ENGINE_FPS,
+    ENGINE_RATE,
+    NUM_LANDMARKS,
+    Emotion,
+    Face,
+    FloatArray,
+    ImageArray,
+    Motion,
+)
+
+READ_AT_ONCE = 16
+"""Frames whose expressions are read together."""
+SAME_PLACE = 0.7
+"""Distance from the portrait's face, in face sizes, within which a drawn face is that one."""
+UNSEEN = np.full((NUM_LANDMARKS, 3), np.nan, np.float32)
+
+
+class Judge:
+    """Looks at motions before and after they are drawn, 25 frames a second.
+
+    analyzer : finds the face in frames; expression : an `FERCritic`; sync : a `SyncCritic`
+    """
+
+    def __init__(self, analyzer: FaceAnalyzer, expression: Any, sync: Any) -> None:
+        self.analyzer = analyzer
+        self.expression = expression
+        self.sync = sync
+
+    @classmethod
+    def from_pretrained(cls, analyzer: FaceAnalyzer) -> Self:
+        """Return the judge with the shipped critics."""
+        from talkgen.critic.fer import FERCritic
+        from talkgen.critic.sync import SyncCritic
+
+        return cls(analyzer, FERCritic.from_pretrained(), SyncCritic.from_pretrained())
+
+    def hear(self, speech: Speech) -> Any:
+        """Return what is heard in a speech, once for all of its motions."""
+        from talkgen.critic.hearing import hear
+
+        return hear(speech.blocks(ENGINE_RATE), fps=ENGINE_FPS)
+
+    def plan(self, ready: Any, motion: Motion, heard: Any, target: Emotion | None) -> Seen:
+        """Return what a motion would show of a prepared portrait, by geometry alone."""
+        points, weights = projected(ready, motion)
+        readings = None
+        if target is not None:
+            readings = self.expression.of_geometry(points, weights)
+        return self._seen(points, readings, heard, target)
+
+    def show(
+        self, ready: Any, frames: Iterator[ImageArray], heard: Any, target: Emotion | None
+    ) -> Seen:
+        """Return what drawn frames show; a frame without the face is passed over."""
+        points: list[FloatArray] = []
+        parts: list[Any] = []
+        batch: list[tuple[ImageArray, Face]] = []
+
+        def read() -> None:
+            if batch and target is not None:
+                images, faces = zip(*batch, strict=True)
+                parts.append(self.expression.read(list(images), list(faces)))
+            batch.clear()
+
+        for image, face in self._followed(frames, ready.landmarks):
+            points.append(UNSEEN if face is None else face.landmarks)
+            if face is not None:
+                batch.append((image, face))
+            if len(batch) == READ_AT_ONCE:
+                read()
+        read()
+        return self._seen(np.stack(points), _joined(parts) if parts else None, heard, target)
+
+    def _followed(
+        self, frames: Iterator[ImageArray], about: FloatArray
+    ) -> Iterator[tuple[ImageArray, Face | None]]:
+        """Yield frames with the face that lies where the portrait's landmarks do."""
+        shown: list[ImageArray] = []
+        middle = np.asarray(about)[:, :2].mean(0)
+
+        def noted() -> Iterator[ImageArray]:
+            for frame in frames:
+                shown[:] = [frame]
+                yield frame
+
+        def apart(face: Face) -> float:
+            return float(np.linalg.norm(face.landmarks[:, :2].mean(0) - middle)) / face.size
+
+        for faces in self.analyzer.track(noted()):
+            face = min(faces, key=apart, default=None)
+            yield shown[0], face if face is not None and apart(face) < SAME_PLACE else None
+
+    def _seen(self, points: FloatArray, readings: Any, heard: Any, target: Emotion | None) -> Seen:
+        """Return what (T, 478, 3) points, NaN where unseen, and readings of the seen ones say."""
+        known = np.isfinite(points[:, 0, 0])
+        if not known.any():
+            return Seen(None, None if target is None else 0.0, 0, 0.0)
+        sync = self.sync.of_lips(points, heard)
+        if target is None:
+            return Seen(None, None, int(sync.offset), float(sync.confidence))
+        speaking = np.zeros(len(points), bool)
+        count = min(len(points), len(heard.speech))
+        speaking[:count] = heard.speech[:count]
+
+        def pooled(rows: NDArray[np.bool_]) -> FloatArray:
+            chosen = rows & known if (rows & known).any() else known
+            part = type(readings)(*(column[chosen[known]] for column in readings))
+            return np.asarray(self.expression.clip(part, speaking[chosen]), np.float32)
+
+        return Seen(
+            pooled(known), asked_probability(target, len(points), ENGINE_FPS, pooled),
+            int(sync.offset), float(sync.confidence),
+        )  # fmt: skip
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Several readings as one."""
+    return type(parts[0])(*(np.concatenate(column) for column in zip(*parts, strict=True)))
