@@ -88,6 +88,8 @@ def draw_mouth(
     changed: float,
     seam: NDArray[np.float32],
     rounded: float = 0.0,
+    *,
+    parted: float | None = None,
 ) -> None:
     """Draw the inside of the mouth into `frame`, the mouth's box of the picture, in place.
 
@@ -97,10 +99,15 @@ def draw_mouth(
     changed : 0 where the lips are as photographed, 1 where they are far from it
     seam : (2, n, 2) pixels of the box, the inner edges of the upper and the lower lip
     rounded : 0 to 1, how round the lips are: little light passes between them
+    parted : how far `frame` itself has its lips apart, 0 to 1, where that is another picture than
+        the interior's; by default as far as that one was
     """
     height, width = frame.shape[:2]
-    if interior.photo is not None and changed > 0.0:
-        _draw_seam(frame, seam, interior.colors.dark, changed, interocular)
+    shown = changed if interior.photo is not None or parted is not None else 1.0
+    if parted is None:
+        parted = changed if interior.photo is not None else 0.0
+    if parted > 0.0:
+        _draw_seam(frame, seam, interior.colors.dark, parted, interocular)
     if covered.min() >= 1.0:
         return
     parts = interior.parts
@@ -128,18 +135,18 @@ def draw_mouth(
     color = cv2.GaussianBlur(color, (0, 0), max(SOFTNESS * interocular, 0.45))
 
     photo = interior.photo
-    if photo is not None:
-        if photo.edge is not None:
-            # Teeth that the photograph shows stay with the skull, whatever lies behind them.
-            places = np.ascontiguousarray(there[..., 3:5])
-            seen = cv2.remap(photo.seen, places, None, cv2.INTER_LINEAR, borderValue=0.0)
-            seen *= cv2.GaussianBlur((kind == 0).astype(np.float32), (0, 0), 0.5)
-            seen *= 1.0 - ROUND_SHADE * rounded
-            teeth = sample_float(photo.crop, places)
-            teeth *= (0.78 + 0.22 * np.clip(1.5 * shadow, 0.0, 1.0))[..., None]
-            color += seen[..., None] * (teeth - color)
-        opening = opening * np.float32(changed)
-        _close_slits(frame, covered, missed, changed, interocular)
+    if photo is not None and photo.edge is not None:
+        # Teeth that the photograph shows stay with the skull, whatever lies behind them.
+        places = np.ascontiguousarray(there[..., 3:5])
+        seen = cv2.remap(photo.seen, places, None, cv2.INTER_LINEAR, borderValue=0.0)
+        seen *= cv2.GaussianBlur((kind == 0).astype(np.float32), (0, 0), 0.5)
+        seen *= 1.0 - ROUND_SHADE * rounded
+        teeth = sample_float(photo.crop, places)
+        teeth *= (0.78 + 0.22 * np.clip(1.5 * shadow, 0.0, 1.0))[..., None]
+        color += seen[..., None] * (teeth - color)
+    opening = opening * np.float32(shown)
+    if parted > 0.0:
+        _close_slits(frame, covered, missed, parted, interocular)
     # In a slit too thin to look into stays the line that the photograph has there.
     open_here = cv2.GaussianBlur(1.0 - covered, (0, 0), max(SLIT * interocular, 0.9))
     lay_over(frame, color, opening * smoothstep(0.2, 0.5, open_here))

@@ -60,7 +60,7 @@ class MouthPhoto:
     enamel: NDArray[np.float32] | None
 
 
-def _mean_color(
+def mean_color(
     image: NDArray[np.uint8], points: NDArray[np.float32], radius: float
 ) -> NDArray[np.float32]:
     """Return the median colour (3,) about some points of the picture."""
@@ -86,13 +86,13 @@ def mouth_colors(
     photo: MouthPhoto | None,
 ) -> MouthColors:
     """Return colours fitting the light of a portrait; landmarks (478, 2) in pixels."""
-    cheek = _mean_color(image, landmarks[list(CHEEKS)], 0.04 * interocular)
-    lip = _mean_color(image, landmarks[list(LIPS)], 0.012 * interocular)
+    cheek = mean_color(image, landmarks[list(CHEEKS)], 0.04 * interocular)
+    lip = mean_color(image, landmarks[list(LIPS)], 0.012 * interocular)
     eyes = np.concatenate([landmarks[[33, 133, 362, 263]], landmarks[[468, 473]]])
     white = []
     for corner, iris in ((0, 4), (1, 4), (2, 5), (3, 5)):
         middle = 0.5 * (eyes[corner] + eyes[iris])
-        white.append(_mean_color(image, middle[None], 0.01 * interocular))
+        white.append(mean_color(image, middle[None], 0.01 * interocular))
     sclera = np.percentile(white, 70, axis=0).astype(np.float32)
     light = float(np.clip(1.08 * _luminance(cheek), 0.95 * _luminance(sclera), 235.0))
     # Teeth keep the white balance of the picture, taken from the whites of the eyes, not the skin.
@@ -169,8 +169,8 @@ def _upper_teeth(
     The curve holds its middle column, its half width and the coefficients of a parabola over the
     columns between -1 and 1, all in pixels of the crop.
     """
-    cheek = _mean_color(image, landmarks[list(CHEEKS)], 0.04 * interocular)
-    lip = _mean_color(image, landmarks[list(LIPS)], 0.012 * interocular)
+    cheek = mean_color(image, landmarks[list(CHEEKS)], 0.04 * interocular)
+    lip = mean_color(image, landmarks[list(LIPS)], 0.012 * interocular)
     luminance = crop @ np.float32([0.299, 0.587, 0.114])
     redness = (crop[..., 0] - crop[..., 1:].mean(axis=2)) / np.maximum(luminance, 1.0)
     skin_redness = float(cheek[0] - cheek[1:].mean()) / max(_luminance(cheek), 1.0)

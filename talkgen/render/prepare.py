@@ -39,6 +39,7 @@ from talkgen.render.texture import (
     edge_opacity,
     facing_sign,
     lip_places,
+    lip_ways,
     nostril_opacity,
     outside_mouth,
     seen_vertices,
@@ -168,16 +169,12 @@ def _surface(
     on_mesh = head.landmarks(placed.source)
     opacity, rim = edge_opacity(points, placed.source, toward, marks, interocular)
     opacity *= nostril_opacity(placed.source, faces, head.weld, seen, on_mesh[list(NOSTRILS)])
-    places = lip_places(
-        points[:, :2],
-        placed.source,
-        faces,
-        head.weld,
-        seen & outside_mouth(points, marks, interocular, image),
+    ways = lip_ways(
+        placed.source, faces, head.weld, seen & outside_mouth(points, marks, interocular, image),
         on_mesh[list(INNER_LIPS)],
-        np.stack([marks[list(INNER_LIPS)], marks[list(OUTER_LIPS)]], axis=1),
-        scale,
-    )
+    )  # fmt: skip
+    bands = np.stack([marks[list(INNER_LIPS)], marks[list(OUTER_LIPS)]], axis=1)
+    places = lip_places(points[:, :2], ways, head.weld, bands, scale)
     shown = np.unique(faces)
     shown = shown[seen[shown] & (opacity[shown] > 0.2)]
     firm = (opacity * (toward > 0.25))[:, None].astype(np.float32)

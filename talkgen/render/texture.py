@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -191,30 +193,42 @@ def outside_mouth(
     return clear
 
 
-def lip_places(
-    places: NDArray[np.float32],
+@dataclass(frozen=True, eq=False)
+class LipWays:
+    """Where shut lips hide their inside.
+
+    near : vertices about the inner lips, one of those that share a place
+    hidden : (n,) vertices that are not seen; edge : (n,) the seen vertex next to each
+    along : (n,) cm from there over the skin; band : (n,) the nearest point of the ring
+    """
+
+    near: NDArray[np.int32]
+    hidden: NDArray[np.int32]
+    edge: NDArray[np.int32]
+    along: NDArray[np.float32]
+    band: NDArray[np.int32]
+
+
+def lip_ways(
     vertices: NDArray[np.float32],
     faces: NDArray[np.int32],
     weld: NDArray[np.int32],
     seen: NDArray[np.bool_],
     ring: NDArray[np.float32],
-    bands: NDArray[np.float32],
-    scale: float,
-) -> NDArray[np.float32]:
-    """Return source places (V, 2) where hidden vertices inside the lips mirror the lip outside.
+) -> LipWays:
+    """Return the hidden vertices inside the lips and the ways that lead to them, see `LipWays`.
 
-    vertices : (V, 3) cm; ring : (n, 3) cm, points along the inner lips; scale : pixels a cm
-    bands : (n, 2, 2) pixels of the photograph, the lip's inner and outer edge at those points
+    vertices : (V, 3) cm; seen : (V,); ring : (n, 3) cm, points along the inner lips
     """
-    out = places.copy()
     near = np.flatnonzero(
         np.linalg.norm(vertices[:, None] - ring[None], axis=2).min(axis=1) < LIP_REACH_CM
     )
     near = near[np.isin(near, faces)]
-    near = np.unique(weld[near])
+    near = np.unique(weld[near]).astype(np.int32)
     hidden, shown = near[~seen[near]], near[seen[near]]
+    none = np.zeros(0, np.int32)
     if len(hidden) == 0 or len(shown) == 0:
-        return out
+        return LipWays(near, none, none, none.astype(np.float32), none)
     local = np.full(len(vertices), -1)
     local[near] = np.arange(len(near))
     faces = weld[faces]
@@ -225,16 +239,37 @@ def lip_places(
     distance, _, source = dijkstra(
         graph, directed=False, indices=local[shown], min_only=True, return_predecessors=True
     )
-    for vertex in hidden:
-        row = local[vertex]
-        if not np.isfinite(distance[row]) or source[row] < 0:
-            continue
-        edge = near[source[row]]
-        start, end = bands[int(np.linalg.norm(ring - vertices[edge], axis=1).argmin())]
-        thick = max(float(np.linalg.norm(end - start)), 1e-6)
-        across = (end - start) / thick
-        # To and fro within the red: beyond it there is skin.
-        most = max(LIP_SHARE * thick - float((places[edge] - start) @ across), 0.5)
-        reach = min(float(distance[row]), 0.5) * 0.8 * scale % (2.0 * most)
-        out[vertex] = places[edge] + across * min(reach, 2.0 * most - reach)
+    rows = local[hidden]
+    reached = np.isfinite(distance[rows]) & (source[rows] >= 0)
+    hidden, rows = hidden[reached], rows[reached]
+    edge = near[source[rows]]
+    between = np.linalg.norm(ring[None] - vertices[edge][:, None], axis=2)
+    return LipWays(
+        near, hidden, edge, distance[rows].astype(np.float32), between.argmin(1).astype(np.int32)
+    )
+
+
+def lip_places(
+    places: NDArray[np.float32],
+    ways: LipWays,
+    weld: NDArray[np.int32],
+    bands: NDArray[np.float32],
+    scale: float,
+) -> NDArray[np.float32]:
+    """Return source places (V, 2) where hidden vertices inside the lips mirror the lip outside.
+
+    bands : (n, 2, 2) pixels of the photograph, the lip's inner and outer edge along the ring
+    scale : pixels a cm
+    """
+    out = places.copy()
+    if len(ways.hidden) == 0:
+        return out
+    start, end = bands[ways.band, 0], bands[ways.band, 1]
+    thick = np.maximum(np.linalg.norm(end - start, axis=1), 1e-6)
+    across = (end - start) / thick[:, None]
+    # To and fro within the red: beyond it there is skin.
+    own = places[ways.edge]
+    most = np.maximum(LIP_SHARE * thick - ((own - start) * across).sum(axis=1), 0.5)
+    reach = np.minimum(ways.along, 0.5) * 0.8 * scale % (2.0 * most)
+    out[ways.hidden] = own + across * np.minimum(reach, 2.0 * most - reach)[:, None]
     return np.where((weld == np.arange(len(weld)))[:, None], out, out[weld])
