@@ -81,7 +81,7 @@ class RenderPipeline:
         ready = prepared(self.renderer, picture, size)
         match = None
         if whole.space == "camera" and picture.identity is None:
-            match = self._clip_match(ready, whole)
+            match = self.clip_match(ready, whole)
         if match is not None:
             picture = replace(picture, identity=Identity(match.identity))
             ready = self.renderer.prepare(picture, size=size)
@@ -111,7 +111,7 @@ class RenderPipeline:
             speech=sound,
         )
 
-    def _clip_match(self, ready: Any, motion: Motion) -> Match | None:
+    def clip_match(self, ready: Any, motion: Motion) -> Match | None:
         """Return the frame of the tracked clip that the portrait is, with the clip's head shape."""
         head = self.renderer.head
         if "identity" not in motion.extra or "landmarks" not in motion.extra:

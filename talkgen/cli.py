@@ -14,6 +14,7 @@ import typer
 
 import talkgen
 from talkgen.commands import parts
+from talkgen.commands.drive import drive
 from talkgen.errors import NoFaceError
 from talkgen.options import (
     AdapterOption,
@@ -435,6 +436,11 @@ def score(
         if html is not None:
             write_html(html, judged, video.name)
             say.done(html)
+
+
+app.command(
+    epilog="Example: talkgen drive portrait.jpg clip.mp4 -o out.mp4 --region pose --region eyes"
+)(drive)
 
 
 @app.command()
