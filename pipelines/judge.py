@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -84,7 +85,8 @@ class Judge:
             if len(batch) == READ_AT_ONCE:
                 read()
         read()
-        return self._seen(np.stack(points), _joined(parts) if parts else None, heard, target)
+        joined = of_columns(parts, np.concatenate) if parts else None
+        return self._seen(np.stack(points), joined, heard, target)
 
     def _followed(
         self, frames: Iterator[ImageArray], about: FloatArray
@@ -119,7 +121,7 @@ class Judge:
 
         def pooled(rows: NDArray[np.bool_]) -> FloatArray:
             chosen = rows & known if (rows & known).any() else known
-            part = type(readings)(*(column[chosen[known]] for column in readings))
+            part = of_columns([readings], lambda columns: columns[0][chosen[known]])
             return np.asarray(self.expression.clip(part, speaking[chosen]), np.float32)
 
         return Seen(
@@ -128,6 +130,9 @@ class Judge:
         )  # fmt: skip
 
 
-def _joined(parts: Sequence[Any]) -> Any:
-    """Several readings as one."""
-    return type(parts[0])(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+def of_columns(readings: Sequence[Any], make: Callable[[list[FloatArray]], FloatArray]) -> Any:
+    """Return readings (a dataclass of arrays) whose columns are made of those of several."""
+    first = readings[0]
+    return replace(
+        first, **{f.name: make([getattr(one, f.name) for one in readings]) for f in fields(first)}
+    )

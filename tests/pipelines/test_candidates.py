@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +30,8 @@ JAW = MOTION_CHANNELS.index("jawOpen")
 Voice = Callable[..., np.ndarray]
 
 
-class Readings(NamedTuple):
+@dataclass(frozen=True)
+class Readings:
     logits: np.ndarray
     emotions: np.ndarray
 
