@@ -34,10 +34,15 @@ class Residual(nn.Module):
         return out
 
 
-def trunk(stem: int, widths: Sequence[int], depths: Sequence[int]) -> nn.Sequential:
-    """Return a stem that halves the picture and a stage per width that halves it again."""
+def trunk(
+    stem: int, widths: Sequence[int], depths: Sequence[int], *, inputs: int = 3
+) -> nn.Sequential:
+    """Return a stem that halves the picture and a stage per width that halves it again.
+
+    inputs : channels of the picture
+    """
     layers: list[nn.Module] = [
-        nn.Conv2d(3, stem, 5, 2, 2, bias=False),
+        nn.Conv2d(inputs, stem, 5, 2, 2, bias=False),
         nn.BatchNorm2d(stem),
         nn.ReLU(inplace=True),
     ]
