@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, replace
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from talkgen.critic.choose import Seen, asked_probability
+from talkgen.critic.dynamics import smoothed
 from talkgen.io.audio import Speech
 from talkgen.protocols import FaceAnalyzer
 from talkgen.render.projected import projected
 from talkgen.types import (
+    EMOTIONS,
     ENGINE_FPS,
     ENGINE_RATE,
     NUM_LANDMARKS,
@@ -59,9 +59,9 @@ class Judge:
     def plan(self, ready: Any, motion: Motion, heard: Any, target: Emotion | None) -> Seen:
         """Return what a motion would show of a prepared portrait, by geometry alone."""
         points, weights = projected(ready, motion)
-        readings = None
+        readings = []
         if target is not None:
-            readings = self.expression.of_geometry(points, weights)
+            readings.append(self.expression.of_geometry(points, weights).emotions)
         return self._seen(points, readings, heard, target)
 
     def show(
@@ -69,13 +69,13 @@ class Judge:
     ) -> Seen:
         """Return what drawn frames show; a frame without the face is passed over."""
         points: list[FloatArray] = []
-        parts: list[Any] = []
+        readings: list[FloatArray] = []
         batch: list[tuple[ImageArray, Face]] = []
 
         def read() -> None:
             if batch and target is not None:
                 images, faces = zip(*batch, strict=True)
-                parts.append(self.expression.read(list(images), list(faces)))
+                readings.append(self.expression.read(images, faces).emotions)
             batch.clear()
 
         for image, face in self._followed(frames, ready.landmarks):
@@ -85,8 +85,7 @@ class Judge:
             if len(batch) == READ_AT_ONCE:
                 read()
         read()
-        joined = of_columns(parts, np.concatenate) if parts else None
-        return self._seen(np.stack(points), joined, heard, target)
+        return self._seen(np.stack(points), readings, heard, target)
 
     def _followed(
         self, frames: Iterator[ImageArray], about: FloatArray
@@ -107,8 +106,11 @@ class Judge:
             face = min(faces, key=apart, default=None)
             yield shown[0], face if face is not None and apart(face) < SAME_PLACE else None
 
-    def _seen(self, points: FloatArray, readings: Any, heard: Any, target: Emotion | None) -> Seen:
-        """Return what (T, 478, 3) points, NaN where unseen, and readings of the seen ones say."""
+    def _seen(
+        self, points: FloatArray, readings: Sequence[FloatArray], heard: Any, target: Emotion | None
+    ) -> Seen:
+        """Return what (T, 478, 3) points, NaN where unseen, and emotions (..., 8) of the seen ones
+        say."""
         known = np.isfinite(points[:, 0, 0])
         if not known.any():
             return Seen(None, None if target is None else 0.0, 0, 0.0)
@@ -118,21 +120,10 @@ class Judge:
         speaking = np.zeros(len(points), bool)
         count = min(len(points), len(heard.speech))
         speaking[:count] = heard.speech[:count]
-
-        def pooled(rows: NDArray[np.bool_]) -> FloatArray:
-            chosen = rows & known if (rows & known).any() else known
-            part = of_columns([readings], lambda columns: columns[0][chosen[known]])
-            return np.asarray(self.expression.clip(part, speaking[chosen]), np.float32)
-
+        emotions = np.full((len(points), len(EMOTIONS)), np.nan, np.float32)
+        emotions[known] = np.concatenate(readings)
+        shown = smoothed(emotions, ENGINE_FPS, speaking)[known]
         return Seen(
-            pooled(known), asked_probability(target, len(points), ENGINE_FPS, pooled),
+            shown.mean(0), asked_probability(target, shown, ENGINE_FPS, known),
             int(sync.offset), float(sync.confidence),
         )  # fmt: skip
-
-
-def of_columns(readings: Sequence[Any], make: Callable[[list[FloatArray]], FloatArray]) -> Any:
-    """Return readings (a dataclass of arrays) whose columns are made of those of several."""
-    first = readings[0]
-    return replace(
-        first, **{f.name: make([getattr(one, f.name) for one in readings]) for f in fields(first)}
-    )

@@ -6,17 +6,16 @@ anything is drawn, and by the frames themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from talkgen.motion.facs import strengths_of
+from talkgen.critic.fer_clip import asked_share
+from talkgen.motion.emotion import strengths_at
 from talkgen.types import EMOTIONS, Emotion, FloatArray
 
-LEAST_ASKED = 0.1
-"""Strength from which a frame counts as asked for an emotion; below it, as asked for none."""
 LEAST_SPREAD = (0.02, 0.02)
 """Spreads of the emotion's probability, and of confidence over its mean, under which candidates
 count as alike."""
@@ -41,31 +40,15 @@ class Seen:
     confidence: float
 
 
-def asked_classes(target: Emotion, frames: int, fps: float) -> NDArray[np.int64]:
-    """(frames,) index in `EMOTIONS` of what is asked for most in each frame; -1 while it comes or
-    goes, which says nothing."""
-    times = np.arange(frames) / fps
-    strengths = strengths_of(target)
-    now = np.stack([np.interp(times, target.sample_times, s) for s in strengths.T], 1)
-    out = np.where(now.max(1) >= LEAST_ASKED, now.argmax(1) + 1, 0)
-    most = np.maximum(strengths.max(), LEAST_ASKED)
-    faint = (out > 0) & (now.max(1) < 0.5 * most)
-    return np.where(faint, -1, out)
-
-
 def asked_probability(
-    target: Emotion, frames: int, fps: float, pooled: Callable[[NDArray[np.bool_]], FloatArray]
+    target: Emotion, emotions: FloatArray, fps: float, known: NDArray[np.bool_]
 ) -> float:
-    """Return the probability of what is asked for, each emotion over the frames that ask for it.
+    """Return the mean probability of what is asked for in each frame, weighed by how strongly.
 
-    pooled : takes (frames,) which ones to look at, gives their (8,) probabilities
+    emotions : (K, 8) smoothed probabilities of the known frames of (T,)
     """
-    classes = asked_classes(target, frames, fps)
-    if not (classes >= 0).any():
-        classes[:] = 0
-    wanted, counts = np.unique(classes[classes >= 0], return_counts=True)
-    shares = [float(pooled(classes == index)[index]) for index in wanted]
-    return float(np.average(shares, weights=counts))
+    share, weight = asked_share(strengths_at(target, np.flatnonzero(known) / fps))
+    return float(np.average((emotions * share).sum(1), weights=weight))
 
 
 def standing(found: Sequence[Seen]) -> FloatArray:

@@ -25,17 +25,21 @@ def curves(
     unit: str = "",
     shaded: NDArray[np.bool_] | None = None,
     x_unit: str = "s",
+    span: tuple[float, float] | None = None,
 ) -> str:
     """Return one SVG picture of curves (T,), gaps where values are NaN.
 
     x : (T,) places; None: frame / fps seconds; shaded : (T,) where the ground is grey
+    span : lowest and highest value of the axis; None: those of the curves
     """
     count = max((len(v) for v in tracks.values()), default=0)
     if not count:
         return ""
     places = np.arange(count) / fps if x is None else np.asarray(x, np.float64)
     known = np.concatenate([np.asarray(v, np.float64)[np.isfinite(v)] for v in tracks.values()])
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    low, high = span or (
+        (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    )  # fmt: skip
     if high - low < 1e-9:
         low, high = low - 0.5, high + 0.5
     frame = _Frame(float(places[0]), float(max(places[-1], places[0] + 1e-9)), low, high)
@@ -47,30 +51,48 @@ def curves(
     return _svg("".join(parts), legend(tuple(tracks)))
 
 
-def bands(shares: FloatArray, names: Sequence[str], *, fps: float = 25.0) -> str:
-    """Return one SVG picture of (T, K) shares from 0 to 1 as stacked bands."""
+def bands(
+    shares: FloatArray, names: Sequence[str], *, fps: float = 25.0, of: Sequence[str] = ()
+) -> str:
+    """Return one SVG picture of (T, K) shares from 0 to 1 as stacked bands; NaN rows are blank.
+
+    of : names in the order of the colours, so that two pictures share them
+    """
     places = np.arange(len(shares)) / fps
     frame = _Frame(0.0, float(max(places[-1], 1 / fps)), 0.0, 1.0)
+    known = np.isfinite(shares).all(1)
     tops = np.cumsum(np.concatenate([np.zeros((len(shares), 1)), shares], 1), axis=1)
+    steps = [t for t in _thin(len(places)) if known[t]]
     parts: list[str] = []
-    shown: list[str] = []
+    shown: dict[str, str] = {}
     for k, name in enumerate(names):
-        if shares[:, k].max(initial=0.0) < 0.01:
+        if not known.any() or shares[known, k].max() < 0.01:
             continue
-        colour = COLOURS[len(shown) % len(COLOURS)]
-        shown.append(name)
-        steps = _thin(len(places))
-        over = [frame.point(places[t], tops[t, k + 1]) for t in steps]
-        under = [frame.point(places[t], tops[t, k]) for t in reversed(steps)]
-        parts.append(f'<polygon points="{" ".join(over + under)}" fill="{colour}" opacity=".75"/>')
-    return _svg("".join([*parts, frame.axes("", "s")]), legend(shown))
+        place = of.index(name) if name in of else len(shown)
+        shown[name] = COLOURS[place % len(COLOURS)]
+        for run in _runs(steps, known):
+            over = [frame.point(places[t], tops[t, k + 1]) for t in run]
+            under = [frame.point(places[t], tops[t, k]) for t in reversed(run)]
+            points = " ".join(over + under)
+            parts.append(f'<polygon points="{points}" fill="{shown[name]}" opacity=".75"/>')
+    return _svg("".join([*parts, frame.axes("", "s")]), legend(tuple(shown), shown))
 
 
-def legend(names: Sequence[str]) -> str:
+def _runs(steps: Sequence[int], known: NDArray[np.bool_]) -> list[list[int]]:
+    """Drawn frames in stretches between which nothing is known."""
+    out: list[list[int]] = []
+    for t in steps:
+        if not out or not known[out[-1][-1] : t].all():
+            out.append([])
+        out[-1].append(t)
+    return out
+
+
+def legend(names: Sequence[str], colours: Mapping[str, str] | None = None) -> str:
     """Return coloured names as HTML."""
+    own = colours or {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
     return " ".join(
-        f'<span style="color:{COLOURS[i % len(COLOURS)]}">&#9644; {escape(name)}</span>'
-        for i, name in enumerate(names)
+        f'<span style="color:{own[name]}">&#9644; {escape(name)}</span>' for name in names
     )
 
 

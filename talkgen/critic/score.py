@@ -1,7 +1,8 @@
 """All critics as one: what a clip is worth, what could not be said, and what it rests on.
 
 A critic has `score(video, reference=, target=) -> Report` (`talkgen.protocols.Critic`), names the
-groups that it `fills`, and, where it needs pixels, gives a `reader()` (`talkgen.critic.watch`).
+groups that it `fills`, and, where it needs pixels, gives a `reader()` (`talkgen.critic.watch`);
+one of sync gives its `curve(video)` too.
 Others join by being passed in; what none of them fills is said to be absent.
 """
 
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from talkgen.critic.feeling import Feeling, feeling_of, feeling_to_dict, plain
 from talkgen.critic.mouth import lag_curve
 from talkgen.critic.report import SLOTS, merged, to_dict
 from talkgen.critic.units import UnitsCritic
@@ -55,7 +57,11 @@ class ClipCritic:
                 reports.append(critic.score(video, reference=reference, target=target, units=units))
                 continue
             reports.append(critic.score(video, reference=reference, target=target))
-        return Judged(merged(reports), self.absent(), video, reference, target, units)
+        curves = [c.curve(video) for c in self.critics if hasattr(c, "curve")]
+        return Judged(
+            merged(reports), self.absent(), video, reference, target, units, feeling_of(video),
+            next((curve for curve in curves if curve is not None), None),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +70,8 @@ class Judged:
 
     absent : groups that nobody judged, and why; video, reference : what was seen
     target : the emotion that was asked for; units : action units (T,) of the fitted head
+    feeling : what the expression critic saw over time
+    distances : (31,) of mouth and sound for lags from -15 to 15 frames, by the sync critic
     """
 
     report: Report
@@ -72,6 +80,8 @@ class Judged:
     reference: Watched | None = None
     target: Emotion | None = None
     units: Mapping[str, FloatArray] = field(default_factory=dict)
+    feeling: Feeling | None = None
+    distances: FloatArray | None = None
 
     def tracks(self) -> dict[str, FloatArray]:
         """Return what was read frame by frame, (T,) each, NaN where unknown."""
@@ -108,11 +118,13 @@ class Judged:
             **to_dict(self.report),
             "absent": dict(self.absent),
             "fps": video.fps, "frames": len(video), "size": list(video.size),
-            "tracks": {name: _plain(values) for name, values in self.tracks().items()},
-            "action_units": {name: _plain(values) for name, values in self.units.items()},
+            "tracks": {name: plain(values) for name, values in self.tracks().items()},
+            "action_units": {name: plain(values) for name, values in self.units.items()},
+            "expression": None if self.feeling is None else feeling_to_dict(self.feeling),
             "offsets": {
                 "lags": list(range(-LAG_REACH, LAG_REACH + 1)),
-                **{name: _plain(values) for name, values in self.offsets().items()},
+                **{name: plain(values) for name, values in self.offsets().items()},
+                "sync_distance": None if self.distances is None else plain(self.distances),
             },
             "worst": [
                 {"reading": m.reading, "frame": m.index, "seconds": round(m.index / video.fps, 3),
@@ -120,7 +132,3 @@ class Judged:
                 for m in video.moments
             ],
         }  # fmt: skip
-
-
-def _plain(values: FloatArray) -> list[float | None]:
-    return [round(float(v), 4) if np.isfinite(v) else None for v in values]

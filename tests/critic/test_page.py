@@ -71,11 +71,33 @@ def test_bands_stack_to_one():
     assert "sad" not in svg
 
 
+def test_bands_keep_their_colours_and_leave_gaps():
+    shares = np.tile(np.array([[0.4, 0.0, 0.6]], np.float32), (30, 1))
+    shares[10:20] = np.nan
+    order = ("happy", "sad", "neutral")
+    svg = plots.bands(shares, ("neutral", "happy", "sad"), of=order)
+    assert svg.count("<polygon") == 4  # two bands, before and after the gap
+    assert f'color:{plots.COLOURS[2]}">&#9644; neutral' in svg
+    assert f'color:{plots.COLOURS[1]}">&#9644; sad' in svg
+    assert "nan" not in svg
+    blank = plots.bands(np.full((5, 3), np.nan, np.float32), ("neutral", "happy", "sad"))
+    assert "<polygon" not in blank
+
+
+def test_an_axis_may_be_given():
+    svg = plots.curves({"valence": np.zeros(10, np.float32)}, span=(-1.0, 1.0))
+    (line,) = points(svg)
+    middle = (plots.TOP + plots.HEIGHT - plots.BOTTOM) / 2
+    assert line[:, 1] == pytest.approx(middle, abs=0.06)
+    assert ">-1<" in svg
+
+
 def test_every_definition_says_what_it_is():
     for name, about in DEFINITIONS.items():
         assert len(about.what) > 5, name
         assert about.usual is None or about.usual[0] < about.usual[1]
-        assert about.higher_is_better is not None or name == "mouth_energy_r" or about.usual
+        plain = name in ("mouth_energy_r", "valence", "arousal")
+        assert about.higher_is_better is not None or plain or about.usual
     assert set(SLOTS) == {"expression", "sync"}
 
 

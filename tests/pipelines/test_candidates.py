@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from talkgen import TalkPipeline
-from talkgen.critic.choose import Seen, asked_classes, asked_probability, in_words, standing
+from talkgen.critic.choose import Seen, asked_probability, in_words, standing
 from talkgen.errors import InputError
 from talkgen.face.analyzer import FaceAnalyzer
 from talkgen.io.audio import as_speech
@@ -40,7 +40,7 @@ class Gapes:
     """A critic of expressions that takes every open mouth for surprise."""
 
     def __init__(self) -> None:
-        self.read_frames, self.spoken = 0, []
+        self.read_frames = 0
 
     def of_geometry(self, points: np.ndarray, scores: np.ndarray) -> Readings:
         assert points.shape == (len(scores), 478, 3)
@@ -56,12 +56,6 @@ class Gapes:
         self.read_frames += len(images)
         points = np.stack([face.landmarks for face in faces])
         return self.of_geometry(points, np.zeros((len(points), 52)))
-
-    def clip(self, readings: Readings, speaking: np.ndarray | None) -> np.ndarray:
-        assert speaking is not None
-        assert len(speaking) == len(readings.emotions)
-        self.spoken.append(speaking.mean())
-        return readings.emotions.mean(0)
 
 
 class Sync(NamedTuple):
@@ -143,7 +137,6 @@ def test_the_widest_mouth_is_kept_where_surprise_is_asked_for(
     assert drawn == [1, 3]  # the two best of the motions
     assert gapes.read_frames == 2 * 20
     assert len(said) == 6
-    assert 0 < max(gapes.spoken) <= 1
     seen = choice.best.shown
     assert seen is not None
     assert seen.asked == pytest.approx(choice.best.planned.asked, abs=0.15)
@@ -235,17 +228,13 @@ def test_standing_heeds_emotion_and_lips() -> None:
 
 def test_what_is_asked_for_frame_by_frame() -> None:
     track = parse_emotion("0:neutral,2:happy:0.8")  # comes up over 0.6 s
-    classes = asked_classes(track, 100, 25.0)
-    assert set(classes[:50]) == {0}
-    assert set(classes[66:]) == {1}
-    assert -1 in classes  # in between nothing is asked for clearly
-    pooled = {0: [0.7, 0.3], 1: [0.2, 0.8]}
-
-    def pool(rows: np.ndarray) -> np.ndarray:
-        return np.array([*pooled[int(classes[rows][0])], *[0] * 6])
-
-    value = asked_probability(track, 100, 25.0, pool)
-    assert 0.7 < value < 0.8
+    known = np.ones(100, bool)
+    happy = np.tile(np.eye(8, dtype=np.float32)[1], (100, 1))
+    assert asked_probability(track, happy, 25.0, known) > 0.9  # what is asked for strongly counts
+    neutral = np.tile(np.eye(8, dtype=np.float32)[0], (100, 1))
+    assert asked_probability(track, neutral, 25.0, known) < 0.1
+    known[50:] = False
+    assert asked_probability(track, neutral[:50], 25.0, known) == pytest.approx(1, abs=0.01)
     assert in_words(np.array([0.1, 0.9] + 6 * [0.0])) == "happy 0.90, neutral 0.10"
     assert asked_words(track) == "neutral, happy 0.80"
     assert asked_words(parse_emotion("sad:0.5+anger:0.3")) == "sad 0.50, anger 0.30"
