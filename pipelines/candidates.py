@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from talkgen.critic.choose import Seen, in_words, standing
+from talkgen.critic.guide import Guidance
 from talkgen.errors import InputError
 from talkgen.io.audio import Speech, SpeechArray
 from talkgen.motion.facs import FELT, strengths_of
@@ -44,14 +45,18 @@ class Candidate:
 class Choice:
     """The candidate that was kept, all that were tried, and the seconds that decided.
 
+    target : the emotion that was asked for; emotion : the same, suited to the face if that helped
+    guidance : what that came to
     `str` is what was asked for beside what was measured, in one line.
     """
 
     best: Candidate
     tried: Sequence[Candidate]
     target: Emotion | None
+    emotion: Emotion | None
     seconds: float
     whole: bool
+    guidance: Sequence[Guidance] = ()
 
     @property
     def seed(self) -> int:
@@ -73,37 +78,46 @@ def choose(
     renderer: Any,
     ready: Any,
     speech: Speech,
-    motion: Callable[[Speech, int], Motion],
+    motion: Callable[[Speech, int, Emotion | None], Motion],
     *,
     candidates: int,
     seed: int = 0,
     target: Emotion | None = None,
+    guide: bool = False,
     on_stage: Callable[[str], object] | None = None,
 ) -> Choice:
     """Return the best of the seeds `seed` to `seed + candidates - 1`.
 
     ready : the portrait, prepared by `renderer`; a small one is enough (`judged_portrait`)
-    motion : makes the motion of a speech by a seed, at 25 frames a second
+    motion : makes the motion of a speech by a seed under an emotion, at 25 frames a second
     target : the emotion that was asked for; None: the lips alone decide
+    guide : suit its action units to the face first (`talkgen.critic.guide`)
     """
     say = on_stage or (lambda text: None)
     part = beginning(speech, DECISIVE_S)
     heard = judge.hear(part)
+    felt, guidance = target, list[Guidance]()
+    if guide and target is not None:
+        felt, guidance = judge.guide(renderer, ready, motion(part, seed, target), heard, target)
+        for one in guidance:
+            kept = "kept" if one.kept else "not kept"
+            say(f"{one.name} guided: {one.before:.2f} to {one.after:.2f}, {kept}")
     planned = []
     for own in range(seed, seed + candidates):
-        planned.append(Candidate(own, judge.plan(ready, motion(part, own), heard, target)))
+        planned.append(Candidate(own, judge.plan(ready, motion(part, own, felt), heard, target)))
         say(f"seed {own}: {_figures(planned[-1].planned)}")
     order = np.argsort(-standing([one.planned for one in planned]), kind="stable")
     drawn_ones, seen = [], []
     for one in (planned[i] for i in order[:MOST_DRAWN]):
-        frames = drawn(renderer, ready, iter([motion(part, one.seed)]), part)
+        frames = drawn(renderer, ready, iter([motion(part, one.seed, felt)]), part)
         seen.append(judge.show(ready, frames, heard, target))
         say(f"seed {one.seed} drawn: {_figures(seen[-1])}")
         drawn_ones.append(Candidate(one.seed, one.planned, seen[-1]))
     known = {one.seed: one for one in drawn_ones}
     return Choice(
         drawn_ones[int(np.argmax(standing(seen)))],
-        [known.get(one.seed, one) for one in planned], target, part.seconds, part is speech,
+        [known.get(one.seed, one) for one in planned], target, felt, part.seconds, part is speech,
+        guidance,
     )  # fmt: skip
 
 

@@ -6,10 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from talkgen.critic.choose import Seen, asked_probability
 from talkgen.critic.dynamics import smoothed
+from talkgen.critic.guide import Guidance, guided, search
 from talkgen.io.audio import Speech
+from talkgen.motion.behaviour import speaking_share
+from talkgen.motion.facs import FELT
 from talkgen.protocols import FaceAnalyzer
 from talkgen.render.projected import projected
 from talkgen.types import (
@@ -86,6 +90,34 @@ class Judge:
                 read()
         read()
         return self._seen(np.stack(points), readings, heard, target)
+
+    def guide(
+        self, renderer: Any, ready: Any, motion: Motion, heard: Any, emotion: Emotion
+    ) -> tuple[Emotion, list[Guidance]]:
+        """Return the emotion with its action units moved to where the critic sees it more surely on
+        this face, and what that came to for each emotion of the track.
+
+        motion : 25 frames a second, made with `emotion`; a track that gives action units of its own
+            stays as it is
+        """
+        if emotion.action_units:
+            return emotion, []
+        speaking = speaking_share(heard.speech)
+        speaking = np.pad(speaking, (0, len(motion)), mode="edge")[: len(motion)]
+
+        def read(weights: FloatArray, at: NDArray[np.int64]) -> FloatArray:
+            moved = Motion(weights, motion.rotation[at], motion.translation[at], motion.fps)
+            out = np.full((len(at), len(EMOTIONS)), 1 / len(EMOTIONS), np.float32)
+            for row, frame in enumerate(renderer.render(ready, moved)):
+                faces = self.analyzer.analyze(frame)
+                if faces:
+                    out[row] = self.expression.read([frame], faces[:1]).emotions[0]
+            return out
+
+        tried = [search(name, motion, emotion, speaking, read) for name in FELT]
+        found = [one for one in tried if one is not None]
+        kept = {one.name: one.units for one in found if one.kept}
+        return (guided(emotion, kept) if kept else emotion), found
 
     def _followed(
         self, frames: Iterator[ImageArray], about: FloatArray

@@ -149,6 +149,7 @@ class TalkPipeline:
         landmarks: Any = None,
         sources: Sequence[Any] = (),
         candidates: int = 1,
+        guide: bool = False,
         on_stage: Callable[[str], object] | None = None,
     ) -> TalkOutput:
         """Return the talking video, not yet drawn.
@@ -169,6 +170,8 @@ class TalkPipeline:
         sources : more pictures of the same person, or clips: the head's shape is that of all
         candidates : how many motions to try, of the seeds from `seed` on; critics of expression and
             sync keep the best (`talkgen.pipelines.candidates`), and `choice` of the output says why
+        guide : move the emotion's action units to where the critic of expressions sees it more
+            surely on this face (`talkgen.critic.guide`), some seconds for each emotion
         on_stage : called with what is said of each candidate
         """
         knobs = check_inputs(
@@ -185,22 +188,24 @@ class TalkPipeline:
         shown = with_sources(self.analyzer, self.renderer.head, shown, sources)
         ready = prepared(self.renderer, cropped(shown) if crop else shown, size)
 
-        def moves(speech: Speech, rate: float, own: int) -> Iterator[Motion]:
+        def moves(
+            speech: Speech, rate: float, own: int, feeling: Emotion | None
+        ) -> Iterator[Motion]:
             return motion_chunks(
                 self.generator, speech, rate, seed=own, still=still, emotion=feeling, scales=knobs
             )
 
         choice = None
-        if candidates > 1:
+        if candidates > 1 or (guide and feeling is not None):
             choice = choose(
                 self._judges(), self.renderer, judged_portrait(self.renderer, shown), sound,
-                lambda speech, own: joined(moves(speech, ENGINE_FPS, own)),
-                candidates=candidates, seed=seed, target=feeling, on_stage=on_stage,
+                lambda speech, own, felt: joined(moves(speech, ENGINE_FPS, own, felt)),
+                candidates=candidates, seed=seed, target=feeling, guide=guide, on_stage=on_stage,
             )  # fmt: skip
-        kept = seed if choice is None else choice.seed
+            seed, feeling = choice.seed, choice.emotion
 
         def chunks() -> Iterator[Motion]:
-            return moves(sound, fps, kept)
+            return moves(sound, fps, seed, feeling)
 
         def draw(parts: Iterator[Motion]) -> Iterator[ImageArray]:
             return drawn(self.renderer, ready, parts, sound)

@@ -212,7 +212,7 @@ def apply_emotion(
             offsets[:, DRAWN] -= emotion_offsets(classes, times, seed=seed)[:, DRAWN]
     offsets[:, LOWER_FACE] *= np.float32(mouth_scale)
     offsets[:, UPPER_FACE] *= np.float32(brow_scale)
-    offsets *= 1.0 - speaking * (1.0 - _SHARE)
+    offsets *= speaking_shares(speaking[:, 0])
     if drawn is not None:
         scale = np.where(LOWER_FACE, mouth_scale, brow_scale) * DRAWN
         offsets += np.asarray(drawn * scale, np.float32)
@@ -226,6 +226,11 @@ def apply_emotion(
     wanted = gap + widening * np.maximum(gap - SHUT, 0.0) * (1.0 - closing)
     most = np.maximum(wanted, np.minimum(gap + PARTED * (1.0 - closing), PARTED))
     return _with_gap(np.clip(given + offsets, 0.0, 1.0), wanted, most, opened)
+
+
+def speaking_shares(speaking: FloatArray) -> FloatArray:
+    """(T,) in [0, 1], 1 while somebody speaks, to the share (T, 52) that an emotion keeps."""
+    return np.asarray(1.0 - speaking[:, None] * (1.0 - _SHARE), np.float32)
 
 
 def with_gap_of(weights: FloatArray, given: FloatArray) -> FloatArray:

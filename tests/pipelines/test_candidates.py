@@ -17,6 +17,7 @@ from talkgen.errors import InputError
 from talkgen.face.analyzer import FaceAnalyzer
 from talkgen.io.audio import as_speech
 from talkgen.motion.emotion import parse_emotion
+from talkgen.motion.facs import PROTOTYPES
 from talkgen.motion.generator import MotionGenerator
 from talkgen.pipelines.candidates import asked_words, beginning, choose, judged_portrait
 from talkgen.pipelines.judge import Judge
@@ -96,10 +97,10 @@ def ready(renderer: MeshRenderer, portrait: Portrait) -> Any:
     return judged_portrait(renderer, portrait)
 
 
-def gaping(*by_seed: float) -> Callable[[Any, int], Motion]:
+def gaping(*by_seed: float) -> Callable[[Any, int, Any], Motion]:
     """Motions that open the mouth as far as their seed says."""
 
-    def motion(speech: Any, seed: int) -> Motion:
+    def motion(speech: Any, seed: int, emotion: Any) -> Motion:
         frames = round(25 * speech.seconds)
         weights = np.zeros((frames, 52), np.float32)
         weights[:, JAW] = by_seed[seed]
@@ -111,7 +112,7 @@ def gaping(*by_seed: float) -> Callable[[Any, int], Motion]:
 def test_projected_landmarks_are_where_the_drawn_face_is_found(
     analyzer: FaceAnalyzer, renderer: MeshRenderer, ready: Any
 ) -> None:
-    motion = gaping(0.0, 0.8)(as_speech(Audio(np.ones(3200, np.float32) * 0.1, 16_000)), 1)
+    motion = gaping(0.0, 0.8)(as_speech(Audio(np.ones(3200, np.float32) * 0.1, 16_000)), 1, None)
     found, weights = projected(ready, motion)
     assert found.shape == (5, 478, 3)
     assert weights[0, JAW] >= 0.8
@@ -238,3 +239,43 @@ def test_what_is_asked_for_frame_by_frame() -> None:
     assert in_words(np.array([0.1, 0.9] + 6 * [0.0])) == "happy 0.90, neutral 0.10"
     assert asked_words(track) == "neutral, happy 0.80"
     assert asked_words(parse_emotion("sad:0.5+anger:0.3")) == "sad 0.50, anger 0.30"
+
+
+class Frowns(Gapes):
+    """Reads more surprise the higher the brows are."""
+
+    def read(self, images: list[Any], faces: list[Any]) -> Readings:
+        points = np.stack([face.landmarks for face in faces])
+        high = np.linalg.norm(points[:, 105, :2] - points[:, 159, :2], axis=1)
+        apart = np.linalg.norm(points[:, 33, :2] - points[:, 263, :2], axis=1)
+        out = np.zeros((len(points), 8), np.float32)
+        out[:, 3] = np.clip(4 * high / apart - 0.6, 0, 1)
+        return Readings(out, out)
+
+
+def test_guidance_goes_through_the_drawn_face(
+    analyzer: FaceAnalyzer, renderer: MeshRenderer, portrait: Portrait, voice_like: Voice
+) -> None:
+    judge = Judge(analyzer, Frowns(), InStep())
+    pipeline = TalkPipeline(analyzer, MotionGenerator.from_pretrained(), renderer, judge)
+    said: list[str] = []
+    options = {"size": 128, "seed": 3, "emotion": "surprise:0.6"}
+    audio = Audio(voice_like(1.2), 16_000)
+    out = pipeline(portrait, audio, guide=True, on_stage=said.append, **options)
+    (one,) = out.choice.guidance
+    assert one.name == "surprise"
+    assert one.kept
+    assert one.after > one.before
+    assert one.units["AU2"] > PROTOTYPES["surprise"]["AU2"]
+    assert said[0].startswith("surprise guided")
+    plain = pipeline(portrait, audio, **options)
+    brow = MOTION_CHANNELS.index("browOuterUpLeft")
+    assert out.motion.blendshapes[15:, brow].mean() > plain.motion.blendshapes[15:, brow].mean()
+    jaw = [m.motion.blendshapes[:, JAW] for m in (out, plain)]
+    assert np.abs(jaw[0] - jaw[1]).mean() < 0.05
+
+
+def test_given_units_are_not_guided(analyzer: FaceAnalyzer, renderer: MeshRenderer) -> None:
+    emotion = parse_emotion("AU4:0.8")
+    judge = Judge(analyzer, Frowns(), InStep())
+    assert judge.guide(renderer, None, None, None, emotion) == (emotion, [])  # type: ignore[arg-type]
