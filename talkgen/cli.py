@@ -15,6 +15,7 @@ import typer
 import talkgen
 from talkgen.commands import parts
 from talkgen.commands.drive import drive
+from talkgen.commands.dub import dub
 from talkgen.errors import NoFaceError
 from talkgen.options import (
     AdapterOption,
@@ -441,6 +442,7 @@ def score(
 app.command(
     epilog="Example: talkgen drive portrait.jpg clip.mp4 -o out.mp4 --region pose --region eyes"
 )(drive)
+app.command(epilog="Example: talkgen dub clip.mp4 speech.wav -o out.mp4")(dub)
 
 
 @app.command()

@@ -108,12 +108,12 @@ class Tracker:
 
     def _changes(self, image: ImageArray) -> tuple[bool, bool]:
         """Return whether the picture was cut, and whether it stands still, since the last one."""
-        before, self._coarse = self._coarse, _coarse(image)
+        before, self._coarse = self._coarse, coarse_picture(image)
         shape, self._shape = self._shape, image.shape
         if before is None or shape != image.shape:
             return True, False
         change = float(np.abs(self._coarse - before).mean())
-        return change > CUT_LEVEL and _alike(self._coarse, before) < ALIKE, change < STILL_LEVEL
+        return is_cut(before, self._coarse), change < STILL_LEVEL
 
 
 def _apart(one: Face, other: Face) -> float:
@@ -121,7 +121,13 @@ def _apart(one: Face, other: Face) -> float:
     return float(np.hypot(*(one.landmarks[:, :2].mean(0) - other.landmarks[:, :2].mean(0))))
 
 
-def _coarse(image: ImageArray) -> Any:
+def is_cut(before: Any, now: Any) -> bool:
+    """Return whether a shot begins between two pictures as `coarse_picture` shows them."""
+    change = float(np.abs(now - before).mean())
+    return change > CUT_LEVEL and _alike(now, before) < ALIKE
+
+
+def coarse_picture(image: ImageArray) -> Any:
     """Return 24 x 24 grey values of a picture, enough to see a cut."""
     height, width = image.shape[:2]
     rows = np.linspace(0, height - 1, 24).astype(int)

@@ -81,10 +81,7 @@ def open_video(path: str | os.PathLike[str]) -> VideoFile:
     path = Path(path)
     name = repr(str(path))
     with closing(open_container(path)) as container:
-        streams = [s for s in container.streams.video if not _is_cover(s)]
-        if not streams:
-            raise MediaError(f"{name} has no pictures; give an image or a video")
-        stream = streams[0]
+        stream = picture_stream(container, path)
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > MAX_PIXELS:
             raise MediaError(
@@ -106,16 +103,27 @@ def _is_cover(stream: Any) -> bool:
     return bool(int(stream.disposition) & 0x400)
 
 
+def picture_stream(container: Any, path: Path) -> Any:
+    """Return the stream of a container that holds its pictures; raise MediaError without one."""
+    streams = [s for s in container.streams.video if not _is_cover(s)]
+    if not streams:
+        raise MediaError(f"{str(path)!r} has no pictures; give an image or a video")
+    return streams[0]
+
+
 def _pictures(path: Path) -> Iterator[tuple[float, ImageArray]]:
     """Yield (seconds, upright RGB picture) of each decodable frame, in the order of show."""
+    for time, picture in decoded_pictures(path):
+        yield time, _upright(picture)
+
+
+def decoded_pictures(path: Path) -> Iterator[tuple[float, Any]]:
+    """Yield (seconds, PyAV frame) of each decodable frame, in the order of show."""
     import av
 
     name = repr(str(path))
     with closing(open_container(path)) as container:
-        streams = [s for s in container.streams.video if not _is_cover(s)]
-        if not streams:
-            raise MediaError(f"{name} has no pictures; give an image or a video")
-        stream = streams[0]
+        stream = picture_stream(container, path)
         stream.thread_type = "AUTO"
         period = 1.0 / float(stream.average_rate or DEFAULT_FPS)
         packets = container.demux(stream)
@@ -132,7 +140,7 @@ def _pictures(path: Path) -> Iterator[tuple[float, ImageArray]]:
             for picture in pictures:
                 clock = clock + period if picture.time is None else float(picture.time)
                 found = True
-                yield clock, _upright(picture)
+                yield clock, picture
         if not found:
             raise MediaError(f"{name} holds no picture that can be decoded; export it again")
 
