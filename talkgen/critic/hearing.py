@@ -39,6 +39,7 @@ class Heard:
     loudness : (T,) float32, level of the 300-1200 Hz band in decibels
     vowel : (T,) bool, inside a vowel that the recogniser names alike for 0.2 s
     closures : (first, last + 1) frames of each p, b or m that was heard
+    samples : (N,) int16 at 16 kHz, the sound itself (32 kB a second), for critics that listen again
     """
 
     seconds: float
@@ -47,6 +48,7 @@ class Heard:
     loudness: FloatArray
     vowel: NDArray[np.bool_]
     closures: tuple[tuple[int, int], ...]
+    samples: NDArray[np.int16] | None = None
 
     @property
     def energy(self) -> FloatArray:
@@ -65,7 +67,7 @@ def hear(blocks: Iterable[FloatArray], *, fps: float = 25.0, encoder: Any = None
     stream = PhoneticStream(encoder or PhoneticEncoder.from_pretrained("phonetic"))
     mels, leveler, detector = MelStream(), MelLeveler(), SpeechDetector()
     speech, band, posteriors = [], [], []
-    samples = 0
+    samples, kept = 0, list[NDArray[np.int16]]()
 
     def take(power: FloatArray) -> FloatArray:
         speech.append(detector.push(power))
@@ -79,6 +81,7 @@ def hear(blocks: Iterable[FloatArray], *, fps: float = 25.0, encoder: Any = None
 
     for block in blocks:
         samples += len(block)
+        kept.append(np.rint(np.clip(block, -1, 1) * 32767).astype(np.int16))
         listen(take(mels.push(block)))
     listen(take(mels.finish()))
     listen(leveler.finish())
@@ -96,6 +99,7 @@ def hear(blocks: Iterable[FloatArray], *, fps: float = 25.0, encoder: Any = None
         np.asarray(_per_frame(smooth(loud), frames, fps).mean(1), np.float32),
         _per_frame(steady_vowels(phones), frames, fps, PHONE_FPS)[:, 0],
         closures(phones, PHONE_FPS, fps),
+        np.concatenate(kept) if kept else None,
     )
 
 

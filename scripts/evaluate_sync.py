@@ -1,0 +1,138 @@
+"""Measure the sync critic on real clips shifted on purpose, and on our own generated ones.
+
+    python scripts/evaluate_sync.py [--data ../shared] [--made FOLDER] [--checkpoint sync]
+        [--tracks ../cache/sync_tracks] [--results results/sync.json]
+
+Every clip of clips/evaluate is read as `talkgen score` reads it, then judged as it is and with
+sound or picture cut so that the picture is late by random numbers of frames (seeds 0 to 4, -12 to
+12). What is found beside it: the lag at which lip gap and band energy of the sound fit best.
+FOLDER holds videos of `talkgen talk`. Readings are kept in --tracks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+NO_LIVE_SPEECH = {
+    "liveportrait_d6": "music or noise", "liveportrait_d10": "music or noise",
+    "liveportrait_d12": "music or noise", "vox_681100216": "music or noise",
+    "moore_3": "mouth rests open", "latentsync_2": "tracker in doubt",
+}  # fmt: skip
+KNOWN_OFFSETS = {"liveportrait_d20": -6, "hdtf_radio51": 4}
+"""What DATA.md says of clips out of sync, frames, positive: the picture is late."""
+SEEDS = range(5)
+LEAST_S = 4.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=os.environ.get("TALKGEN_DATA", "../shared"))
+    parser.add_argument("--made", type=Path)
+    parser.add_argument("--tracks", type=Path, default=Path("../cache/sync_tracks"))
+    parser.add_argument("--checkpoint", default="sync")
+    parser.add_argument("--results", type=Path, default=Path("results/sync.json"))
+    args = parser.parse_args()
+
+    import torch
+
+    from talkgen.critic.sync import SyncCritic
+    from talkgen.training import sync_measure
+
+    torch.set_num_threads(1)
+    critic = SyncCritic.from_pretrained(args.checkpoint)
+    real = readings(sorted((Path(args.data) / "data/clips/evaluate").glob("*.mp4")),
+                    args.tracks / "evaluate")  # fmt: skip
+    own = {name: critic.of_lips(*pair) for name, pair in real.items()}
+    live = [n for n in real if n not in NO_LIVE_SPEECH and len(real[n][0]) >= 25 * LEAST_S]
+    shifted = {
+        name: sync_measure.shift_errors(critic, *real[name], sync_measure.draws(name, SEEDS))
+        for name in live
+    }
+    result: dict[str, Any] = {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread",
+        "real clips as they are": {name: verdict(found) for name, found in own.items()},
+        "no live speech": {
+            name: why + f": confidence {own[name].confidence:.3f}"
+            for name, why in NO_LIVE_SPEECH.items()
+        },
+        "out of sync as DATA.md says": {
+            name: f"{there:+d}, found {own[name].offset:+d}"
+            for name, there in KNOWN_OFFSETS.items()
+        },
+        "shifted": sync_measure.shift_figures(
+            shifted, own, [n for n in live if n not in KNOWN_OFFSETS], real
+        ),
+        "speed": speed(critic, real),
+    }  # fmt: skip
+    if args.made:
+        made = readings(sorted(args.made.glob("*.mp4")), args.tracks / "made")
+        found = {name: critic.of_lips(*pair) for name, pair in made.items()}
+        between = [own[n].confidence for n in live]
+        result["made by talkgen talk"] = {
+            "clips": {name: verdict(one) for name, one in found.items()},
+            **sync_measure.share_within(found.values()),
+            "confidence of real clips, least and most": [
+                round(min(between), 3), round(max(between), 3)
+            ],
+            "share inside": round(
+                sum(min(between) <= f.confidence <= max(between) for f in found.values())
+                / len(found), 3
+            ),
+        }  # fmt: skip
+    known = json.loads(args.results.read_text()) if args.results.exists() else {}
+    args.results.write_text(json.dumps({**known, **result}, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=1))
+
+
+def verdict(found: Any) -> dict[str, Any]:
+    """Return offset, confidence and distance as plain numbers."""
+    return {
+        "offset": found.offset, "confidence": round(found.confidence, 3),
+        "distance": round(found.distance, 3), "frames": found.frames,
+    }  # fmt: skip
+
+
+def readings(paths: list[Path], cache: Path) -> dict[str, tuple[Any, Any]]:
+    """Return landmarks (T, 478, 3) at 25 frames a second and sound of videos, kept in `cache`."""
+    import numpy as np
+
+    from talkgen.pipelines.score import ScorePipeline
+    from talkgen.types import Audio
+
+    pipeline = None
+    cache.mkdir(parents=True, exist_ok=True)
+    out = {}
+    for path in paths:
+        kept = cache / f"{path.stem}.npz"
+        if not kept.exists():
+            pipeline = pipeline or ScorePipeline.from_pretrained()
+            pipeline.critics = ()
+            video = pipeline(path).video
+            np.savez(kept, landmarks=video.landmarks, samples=video.sound.samples)
+        track = np.load(kept)
+        out[path.stem] = (track["landmarks"], Audio(track["samples"].astype(np.float32) / 32767))
+    return out
+
+
+def speed(critic: Any, real: dict[str, tuple[Any, Any]]) -> str:
+    """Return what judging the tracked clips cost."""
+    started, seconds = time.process_time(), 0.0
+    for points, sound in real.values():
+        critic.of_lips(points, sound)
+        seconds += sound.seconds
+    spent = time.process_time() - started
+    return f"{10 * spent / seconds:.3f} s of processor for 10 s of tracked video"
+
+
+if __name__ == "__main__":
+    main()
