@@ -14,6 +14,7 @@ import typer
 
 import talkgen
 from talkgen.commands import parts
+from talkgen.commands.batch import batch
 from talkgen.commands.drive import drive
 from talkgen.commands.dub import dub
 from talkgen.errors import NoFaceError
@@ -135,7 +136,9 @@ def talk(
             check_output(motion_out, SUFFIXES, inputs=[portrait, speech, output])
         image, sound = parts.read_picture(portrait), parts.read_speech(speech)
         say.stage("loading the models")
-        pipeline = TalkPipeline.from_pretrained(backend=backend.value, **parts.chosen(look, say))
+        pipeline = say.loaded(
+            TalkPipeline.from_pretrained, backend=backend.value, **parts.chosen(look, say)
+        )
         say.stage("finding the face")
         video = pipeline(
             image, sound, size=pixels, fps=fps, seed=seed, still=still, emotion=feeling,
@@ -231,7 +234,9 @@ def render(
         image, moves = parts.read_picture(portrait), read_motion(file)
         sound = None if audio is None else parts.read_speech(audio)
         say.stage("loading the models")
-        pipeline = RenderPipeline.from_pretrained(backend=backend.value, **parts.chosen(look, say))
+        pipeline = say.loaded(
+            RenderPipeline.from_pretrained, backend=backend.value, **parts.chosen(look, say)
+        )
         say.stage("finding the face")
         video = pipeline(
             image, moves, speech=sound, size=pixels, fps=fps, face=face, landmarks=landmarks
@@ -268,7 +273,7 @@ def track(
         check_output(output, SUFFIXES, inputs=[source])
         parts.must_exist(source)
         say.stage("loading the models")
-        pipeline = TrackPipeline.from_pretrained(backend=backend.value, refine=refine)
+        pipeline = say.loaded(TrackPipeline.from_pretrained, backend=backend.value, refine=refine)
         with say.counted("reading the face", 0) as step:
             moves = pipeline(
                 source, fps=fps, face=face, on_start=say.expect, on_frame=lambda: step(1)
@@ -314,7 +319,7 @@ def faces(
             check_folder(masks)
         image = parts.read_picture(picture)
         say.stage("loading the models")
-        pipeline = FacesPipeline.from_pretrained(backend=backend.value)
+        pipeline = say.loaded(FacesPipeline.from_pretrained, backend=backend.value)
         readings = pipeline(image)
         if not readings:
             raise NoFaceError(
@@ -371,7 +376,7 @@ def adapt(
         wanted: dict[str, Any] = {"steps": steps, "minutes": minutes, "seed": seed}
         effort = Effort(**{k: v for k, v in wanted.items() if v is not None})
         place = str(as_device(device or "auto"))
-        pipeline = AdaptPipeline.from_pretrained()
+        pipeline = say.loaded(AdaptPipeline.from_pretrained)
         with say.counted("looking at the face", 0) as step:
             shown = 0
 
@@ -424,7 +429,7 @@ def score(
             parts.must_exist(path)
         target = as_emotion(emotion)
         say.stage("loading the models")
-        pipeline = ScorePipeline.from_pretrained(backend=backend.value)
+        pipeline = say.loaded(ScorePipeline.from_pretrained, backend=backend.value)
         with say.counted("watching", 0) as step:
             judged = pipeline(
                 video, reference=reference, source=source, emotion=target, face=face,
@@ -443,6 +448,9 @@ app.command(
     epilog="Example: talkgen drive portrait.jpg clip.mp4 -o out.mp4 --region pose --region eyes"
 )(drive)
 app.command(epilog="Example: talkgen dub clip.mp4 speech.wav -o out.mp4")(dub)
+
+
+app.command(epilog="Example: talkgen batch jobs.csv --out made --workers 2")(batch)
 
 
 @app.command()

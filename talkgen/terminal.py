@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -43,6 +44,10 @@ class Say:
         if not self.quiet:
             print(f"{NAME}: {text}", file=sys.stderr, flush=True)
 
+    def loaded(self, make: Callable[..., Any], **options: Any) -> Any:
+        """Return `make(**options)`: a pipeline with its models."""
+        return make(**options)
+
     def done(self, path: Path, note: str = "") -> None:
         """Name what was written."""
         if not self.quiet:
@@ -71,13 +76,32 @@ class Say:
             self._bar = None
 
 
+_VOICE: ContextVar[Say | None] = ContextVar("voice", default=None)
+
+
+@contextmanager
+def heard_by(voice: Say) -> Iterator[None]:
+    """Let the commands that run meanwhile speak through `voice`, and raise their errors."""
+    token = _VOICE.set(voice)
+    try:
+        yield
+    finally:
+        _VOICE.reset(token)
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM, which unwinds like Ctrl-C so that nothing half-written stays."""
 
 
 @contextmanager
 def reported(quiet: bool, debug: bool) -> Iterator[Say]:
-    """Run a command's body; every error leaves as one line and the right exit code."""
+    """Run a command's body; every error leaves as one line and the right exit code.
+
+    Within `heard_by`, it is that voice which speaks, and errors leave as they are.
+    """
+    if (voice := _VOICE.get()) is not None:
+        yield voice
+        return
     _listen()
     try:
         yield Say(quiet)

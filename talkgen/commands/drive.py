@@ -127,8 +127,11 @@ def drive(
         else:
             video = _recorded(camera, Path(folder) / "webcam.mp4", seconds, fps, say)
         say.stage("loading the models")
-        pipeline: Any = DrivePipeline.from_pretrained(
-            backend=backend.value, refine=refine, **parts.chosen(look, say)
+        pipeline: Any = say.loaded(
+            DrivePipeline.from_pretrained,
+            backend=backend.value,
+            refine=refine,
+            **parts.chosen(look, say),
         )
         with say.counted("reading the driving face", 0) as step:
             made = pipeline(

@@ -16,9 +16,15 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="talkgen-render")
 
 
+THREADS = "TALKGEN_THREADS"
+"""Environment variable: how many threads draw where nothing else is said."""
+
+
 def thread_count(threads: int | None = None) -> int:
     """Return how many threads draw: `threads`, or one a core up to `MAX_THREADS`."""
-    return max(1, min(threads or len(os.sched_getaffinity(0)), MAX_THREADS))
+    wanted = os.environ.get(THREADS, "")
+    known = int(wanted) if wanted.isdecimal() else len(os.sched_getaffinity(0))
+    return max(1, min(threads or known, MAX_THREADS))
 
 
 def over_rows(
