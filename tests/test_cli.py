@@ -320,7 +320,7 @@ def test_bad_usage(run: Run, tmp_path: Path) -> None:
 def test_defects_are_one_line_too(
     run: Run, tmp_path: Path, speech: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("talkgen.cli._read_speech", lambda path: 1 / 0)
+    monkeypatch.setattr("talkgen.commands.parts.read_speech", lambda path: 1 / 0)
     code, text = run("motion", speech, "-o", tmp_path / "m.npz")
     assert code == 1
     assert text.strip() == (
