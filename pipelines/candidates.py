@@ -69,7 +69,7 @@ class Choice:
         said = [f"seed {self.seed} kept of {len(self.tried)} candidates{part}"]
         if self.target is not None and seen.emotions is not None:
             said.append(f"asked for {asked_words(self.target)}; measured {in_words(seen.emotions)}")
-        said.append(f"lips {seen.offset:+d} frames off the sound, confidence {seen.confidence:.2f}")
+        said.append(f"lips {seen.offset:+d} frames off the sound, confidence {seen.confidence:.3f}")
         return "; ".join(said)
 
 
@@ -169,4 +169,4 @@ def asked_words(target: Emotion) -> str:
 
 def _figures(seen: Seen) -> str:
     asked = "" if seen.asked is None else f"emotion {seen.asked:.2f}, "
-    return f"{asked}sync {seen.confidence:.2f} at {seen.offset:+d}"
+    return f"{asked}sync {seen.confidence:.3f} at {seen.offset:+d}"

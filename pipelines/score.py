@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -18,7 +20,7 @@ from talkgen.critic.hearing import Heard, hear
 from talkgen.critic.score import ClipCritic, Judged
 from talkgen.critic.units import UnitsCritic
 from talkgen.critic.watch import Seen, Watched, watch
-from talkgen.errors import InputError, MediaError, NoFaceError
+from talkgen.errors import CheckpointError, InputError, MediaError, NoFaceError
 from talkgen.io.audio import open_speech
 from talkgen.io.image import as_image, is_image
 from talkgen.io.video import VideoFile, open_video
@@ -28,7 +30,8 @@ from talkgen.pipelines.track import Follower
 from talkgen.protocols import FaceAnalyzer
 from talkgen.types import ENGINE_FPS, ENGINE_RATE, Emotion, Face, ImageArray
 
-CHECKPOINTS = ("detector", "landmarks", "head", "phonetic", "identity")
+log = logging.getLogger("talkgen")
+CHECKPOINTS = ("detector", "landmarks", "head", "phonetic", "identity", "expression", "sync")
 
 
 class ScorePipeline:
@@ -48,7 +51,7 @@ class ScorePipeline:
     ) -> Self:
         """Return the pipeline with the shipped checkpoints.
 
-        more : further critics, for instance a recogniser of emotions or of sync
+        more : further critics, for instance the published SyncNet
         """
         from talkgen.critic.contracts import ContractCritic
         from talkgen.critic.identity import IdentityCritic
@@ -60,7 +63,7 @@ class ScorePipeline:
         model = HeadModel.from_pretrained(head)
         critics = (
             ContractCritic(), QualityCritic(), IdentityCritic.from_pretrained(),
-            LikenessCritic(model), UnitsCritic(model), *more,
+            LikenessCritic(model), *networks(), UnitsCritic(model), *more,
         )  # fmt: skip
         return cls(Analyzer.from_pretrained(backend), critics)
 
@@ -160,6 +163,28 @@ class ScorePipeline:
             "device": f"cpu, {platform.machine()}", "python": platform.python_version(),
             "numpy": numpy.__version__, "torch": torch.__version__, **hashes,
         }  # fmt: skip
+
+
+def networks() -> list[Any]:
+    """Return the critics of expression and of sync; one whose checkpoint is not there is left out,
+    and the report says so."""
+    from talkgen.critic.fer import FERCritic
+    from talkgen.critic.sync import SyncCritic
+
+    found = []
+    for critic in (FERCritic, SyncCritic):
+        try:
+            found.append(critic.from_pretrained())
+        except CheckpointError as error:
+            log.warning("%s", error)
+    return found
+
+
+def published_sync(path: str | os.PathLike[str]) -> Any:
+    """Return the published SyncNet of the user's `syncnet_v2.model`, a critic to be passed in."""
+    from talkgen.critic.syncnet_v2 import PublishedSync
+
+    return PublishedSync.from_file(path)
 
 
 class _Kept:

@@ -25,6 +25,7 @@ from talkgen.options import (
     BackendOption,
     BlinkScale,
     BrowScale,
+    Candidates,
     Crop,
     Debug,
     Device,
@@ -32,6 +33,7 @@ from talkgen.options import (
     ExpressionScale,
     FaceNumber,
     Fps,
+    Guide,
     IdentityScale,
     Landmarks,
     MotionOut,
@@ -47,6 +49,7 @@ from talkgen.options import (
     SpeechArg,
     Steps,
     Still,
+    SyncNet,
     VideoOut,
 )
 from talkgen.terminal import (
@@ -103,6 +106,8 @@ def talk(
         Path | None,
         typer.Option(metavar="FILE", help="Write the motion too, .npz or .csv."),
     ] = None,
+    candidates: Candidates = 1,
+    guide: Guide = False,
     face: FaceNumber = None,
     landmarks: Landmarks = None,
     also: Also = None,
@@ -120,6 +125,7 @@ def talk(
     with reported(quiet, debug) as say:
         from talkgen.io.output import check_output
         from talkgen.motion.export import SUFFIXES, write_motion
+        from talkgen.pipelines.candidates import check_candidates
         from talkgen.pipelines.output import VIDEO_SUFFIXES
         from talkgen.pipelines.talk import TalkPipeline, asked, check_inputs
 
@@ -129,6 +135,7 @@ def talk(
             "mouth_scale": mouth_scale, "brow_scale": brow_scale, "blink_scale": blink_scale,
         }  # fmt: skip
         check_inputs(size=pixels, fps=fps, seed=seed, **scales)
+        check_candidates(candidates, seed)
         look = parts.look(renderer, steps, identity_scale, adapter, device)
         feeling = asked(emotion)
         check_output(output, VIDEO_SUFFIXES, inputs=[portrait, speech])
@@ -142,10 +149,12 @@ def talk(
         say.stage("finding the face")
         video = pipeline(
             image, sound, size=pixels, fps=fps, seed=seed, still=still, emotion=feeling,
-            face=face, crop=crop, landmarks=landmarks,
-            sources=also or (), **scales,
+            face=face, crop=crop, landmarks=landmarks, candidates=candidates, guide=guide,
+            sources=also or (), on_stage=say.stage, **scales,
         )  # fmt: skip
         parts.draw(video, output, say)
+        if video.choice is not None:
+            say.stage(str(video.choice))
         if motion_out is not None:
             write_motion(video.motion, motion_out)
             say.done(motion_out)
@@ -409,19 +418,20 @@ def score(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="A page with curves and worst frames.")
     ] = None,
+    syncnet: SyncNet = None,
     face: FaceNumber = None,
     backend: BackendOption = Backend.embedded,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Measure a talking VIDEO: lips against the sound, picture, identity, likeness."""
+    """Measure a talking VIDEO: lips and sound, picture, identity, expression, likeness."""
     with reported(quiet, debug) as say:
         from talkgen.io.output import check_output
         from talkgen.motion.emotion import as_emotion
-        from talkgen.pipelines.score import ScorePipeline
+        from talkgen.pipelines.score import ScorePipeline, published_sync
         from talkgen.pipelines.score_output import score_table, write_html, write_json
 
-        given = [path for path in (video, reference, source) if path is not None]
+        given = [path for path in (video, reference, source, syncnet) if path is not None]
         for path, suffixes in ((json, (".json",)), (html, (".html", ".htm"))):
             if path is not None:
                 check_output(path, suffixes, inputs=given)
@@ -429,7 +439,8 @@ def score(
             parts.must_exist(path)
         target = as_emotion(emotion)
         say.stage("loading the models")
-        pipeline = say.loaded(ScorePipeline.from_pretrained, backend=backend.value)
+        more = [] if syncnet is None else [published_sync(syncnet)]
+        pipeline = say.loaded(ScorePipeline.from_pretrained, backend=backend.value, more=more)
         with say.counted("watching", 0) as step:
             judged = pipeline(
                 video, reference=reference, source=source, emotion=target, face=face,

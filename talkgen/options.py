@@ -78,6 +78,28 @@ Also = Annotated[
     ),
 ]  # fmt: skip
 Crop = Annotated[bool, typer.Option("--crop", help="Only a square about the head.")]
+Candidates = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        help="Try N motions, of the seeds from --seed on, and keep the one whose emotion and lips "
+        "the critics like best.",
+    ),
+]
+Guide = Annotated[
+    bool,
+    typer.Option(
+        "--guide/--no-guide",
+        help="Suit the emotion's action units to this face by what the critic sees in it.",
+    ),
+]
+SyncNet = Annotated[
+    Path | None,
+    typer.Option(
+        "--syncnet", metavar="FILE",
+        help="The published syncnet_v2.model, for LSE-D and LSE-C; slow.",
+    ),
+]  # fmt: skip
 RendererOption = Annotated[
     RendererName,
     typer.Option(

@@ -133,9 +133,8 @@ DEFINITIONS: Mapping[str, Definition] = {
 """Scores by name, in the order of tables."""
 
 SLOTS: Mapping[str, str] = {
-    "expression": "no FER critic (emotion, valence, arousal and action units from pictures) is "
-    "given; it comes with a later version",
-    "sync": "no sync critic (AV offset, LSE-D, LSE-C) is given; it comes with a later version",
+    "expression": "no critic of expressions (emotion, valence, arousal, action units) is given",
+    "sync": "no sync critic (offset and confidence of lips and sound) is given",
 }
 """Groups that plug-ins fill, and what a report says without them."""
 

@@ -158,7 +158,7 @@ def test_frames_have_the_last_word(
     )  # fmt: skip
     assert choice.seed == 1
     assert "measured" not in str(choice)  # nothing was asked for
-    assert "lips +0 frames off the sound, confidence 1.50" in str(choice)
+    assert "lips +0 frames off the sound, confidence 1.500" in str(choice)
 
 
 def test_a_long_recording_is_judged_by_its_beginning(
