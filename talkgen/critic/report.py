@@ -137,6 +137,11 @@ SLOTS: Mapping[str, str] = {
     "sync": "no sync critic (offset and confidence of lips and sound) is given",
 }
 """Groups that plug-ins fill, and what a report says without them."""
+SILENT: Mapping[str, str] = {
+    "expression": "the critic read no face",
+    "sync": "the critic had nothing to judge: no sound, or less than a second of it with the face",
+}
+"""What it says of those whose critic gave no score."""
 
 
 def score(name: str, value: float, n: int) -> Score:

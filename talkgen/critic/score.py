@@ -16,7 +16,7 @@ import numpy as np
 
 from talkgen.critic.feeling import Feeling, feeling_of, feeling_to_dict, plain
 from talkgen.critic.mouth import lag_curve
-from talkgen.critic.report import SLOTS, merged, to_dict
+from talkgen.critic.report import SILENT, SLOTS, group_of, merged, to_dict
 from talkgen.critic.units import UnitsCritic
 from talkgen.critic.watch import Reader, Watched
 from talkgen.types import Emotion, FloatArray, Report
@@ -35,10 +35,14 @@ class ClipCritic:
         """Return fresh readers for one clip."""
         return [critic.reader() for critic in self.critics if hasattr(critic, "reader")]
 
-    def absent(self) -> dict[str, str]:
-        """Return the groups that no critic fills, and why."""
+    def absent(self, report: Report | None = None) -> dict[str, str]:
+        """Return the groups that no critic fills, or of which the report says nothing, and why."""
         filled = {group for critic in self.critics for group in getattr(critic, "fills", ())}
-        return {group: why for group, why in SLOTS.items() if group not in filled}
+        out = {group: why for group, why in SLOTS.items() if group not in filled}
+        if report is not None:
+            said = {group_of(name) for name in report.scores}
+            out |= {group: SILENT[group] for group in SLOTS if group in filled - said}
+        return out
 
     def score(
         self, video: Watched, *, reference: Watched | None = None, target: Emotion | None = None
@@ -58,8 +62,9 @@ class ClipCritic:
                 continue
             reports.append(critic.score(video, reference=reference, target=target))
         curves = [c.curve(video) for c in self.critics if hasattr(c, "curve")]
+        report = merged(reports)
         return Judged(
-            merged(reports), self.absent(), video, reference, target, units, feeling_of(video),
+            report, self.absent(report), video, reference, target, units, feeling_of(video),
             next((curve for curve in curves if curve is not None), None),
         )  # fmt: skip
 

@@ -53,6 +53,13 @@ class InStep:
         return Report({"av_offset": score("av_offset", 2.0, 75)})
 
 
+class Silent:
+    fills = ("sync",)
+
+    def score(self, video: Watched, *, reference=None, target=None) -> Report:
+        return Report({})
+
+
 @pytest.fixture(scope="module")
 def video() -> Watched:
     points = np.random.default_rng(0).normal(100, 30, (478, 3)).astype(np.float32)
@@ -133,4 +140,7 @@ def test_without_the_critic_the_page_says_so(video: Watched) -> None:
     page = html_page(judged, "clip")
     assert "measured: absent" in page
     assert judged.to_dict()["expression"] is None
+    assert set(judged.absent) == {"expression", "sync"}
+    silent = ClipCritic([Silent()]).judged(blind)
+    assert "nothing to judge" in silent.absent["sync"]
     assert judged.to_dict()["offsets"]["sync_distance"] is None
