@@ -13,6 +13,7 @@ import importlib.util
 import logging
 import os
 import platform
+import socket
 import time
 import uuid
 from pathlib import Path
@@ -23,6 +24,7 @@ from talkgen.pipelines.batch_workers import Done, Runner, cores
 
 log = logging.getLogger("talkgen")
 TOKEN = "shared.token"
+REACH_S = 10.0
 
 
 def check_ray() -> None:
@@ -115,16 +117,33 @@ def _join(ray: Any, address: str, size: int) -> bool:
     if ray.is_initialized():
         return False
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if address != "auto":
+        _reach(address)
     try:
         ray.init(address=address, **quiet)
     except ConnectionError as error:
         if address != "auto":
-            raise InputError(
-                f"no Ray cluster at {address!r} ({' '.join(str(error).split())[:120]}); start "
-                "one by `ray start --head`, or give `--ray auto`"
-            ) from error
+            raise _absent(address, error) from error
         ray.init(num_cpus=size, include_dashboard=False, **quiet)
     return True
+
+
+def _reach(address: str) -> None:
+    """Raise InputError where nothing listens at an address: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        raise InputError(f"`--ray` is {address!r}, 'auto' or HOST:PORT is needed")
+    try:
+        socket.create_connection((host, int(port)), timeout=REACH_S).close()
+    except (OSError, OverflowError) as error:
+        raise _absent(address, error) from error
+
+
+def _absent(address: str, error: Exception) -> InputError:
+    return InputError(
+        f"no Ray cluster at {address!r} ({' '.join(str(error).split())[:120]}); start one by "
+        "`ray start --head`, or give `--ray auto`"
+    )
 
 
 def _short(error: BaseException) -> str:

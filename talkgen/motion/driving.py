@@ -35,6 +35,8 @@ OPEN_SHARE = 80.0
 """Percentile of the lids' opening that counts as open eyes."""
 LID_SHUT = (0.15, 0.85)
 """Loss of opening from which on a lid counts as closing, and as shut."""
+WINK = (0.55, 0.85)
+"""Difference of the two lids from which on it is taken for more than noise, and for a wink."""
 MOST_LOOK = 0.85  # weight of a gaze channel
 
 _MOUTH = np.array([n.startswith(("jaw", "mouth", "cheekPuff", "tongue")) for n in MOTION_CHANNELS])
@@ -141,6 +143,10 @@ class DrivingRetargeter(Retargeter):
         awake = np.maximum(np.percentile(opening, OPEN_SHARE, axis=0), 1e-3)
         low, high = LID_SHUT
         shut = np.clip((1.0 - opening / awake - low) / (high - low), 0.0, 1.0)
+        # Eyes shut together; what one of them does alone counts where it is more than noise.
+        mean = shut.mean(axis=1, keepdims=True)
+        wink = np.clip((np.abs(np.diff(shut, axis=1)) - WINK[0]) / (WINK[1] - WINK[0]), 0.0, 1.0)
+        shut = mean + wink * (shut - mean)
         own = self.rest[list(LID_CHANNELS)]
         return np.asarray(own + (1.0 - own) * shut, np.float32)
 
@@ -172,8 +178,8 @@ def lid_opening(motion: Motion) -> FloatArray:
     points = np.asarray(motion.extra["landmarks"], np.float32)
     found = []
     for eye in (1, 0):  # the points name the right eye first
-        high = points[:, list(UPPER[eye]), :2] - points[:, list(LOWER[eye]), :2]
-        wide = points[:, CORNERS[eye][0], :2] - points[:, CORNERS[eye][1], :2]
+        high = points[:, list(UPPER[eye])] - points[:, list(LOWER[eye])]  # in depth too: a head
+        wide = points[:, CORNERS[eye][0]] - points[:, CORNERS[eye][1]]  # thrown back narrows eyes
         width = np.maximum(np.linalg.norm(wide, axis=-1), 1e-6)
         found.append(np.linalg.norm(high, axis=-1).mean(axis=1) / width)
     return np.stack(found, axis=1).astype(np.float32)
