@@ -1,7 +1,7 @@
 """Score folders of results against a folder of real clips of the same speech.
 
     python scripts/evaluate.py --references REAL ours=FOLDER [other=FOLDER ...] [--sources FOLDER]
-        [--out results/evaluate.json] [--still] [--clips NAME ...]
+        [--out results/evaluate.json] [--still] [--clips NAME ...] [--syncnet FILE]
 
 A result belongs to the reference of the same file name (NAME.mp4). Every folder is a method; the
 table gives mean, 95 % confidence interval (bootstrap over clips, seed 0) and n of each score, and
@@ -37,7 +37,8 @@ TABLE = (
     "mouth_r", "mouth_lag", "m_lmd", "lmd", "lve_mm", "fdd", "face_psnr", "mouth_psnr", "face_ssim",
     "mouth_ssim", "mouth_sharpness", "csim", "csim_within", "parted_in_silence", "closures_kept",
     "jitter_vowel", "jitter_silence", "flicker_ratio", "detail", "seam", "blockiness",
-    "teeth_sharpness", "blink_rate", "face_seen", "frame_count_error",
+    "teeth_sharpness", "blink_rate", "face_seen", "frame_count_error", "av_offset",
+    "sync_confidence", "sync_distance", "lse_d", "lse_c", "valence", "arousal",
 )  # fmt: skip
 
 
@@ -48,14 +49,16 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, help="pictures NAME.png or .jpg, for CSIM")
     parser.add_argument("--still", action="store_true", help="score the still frame too")
     parser.add_argument("--clips", nargs="*", help="only these names")
+    parser.add_argument("--syncnet", type=Path, help="the published syncnet_v2.model, for LSE")
     parser.add_argument("--out", type=Path, help="JSON of everything")
     args = parser.parse_args()
     methods = dict(method_of(text) for text in args.methods)
     names = shared_names(methods, args.references, args.clips)
-    from talkgen.pipelines.score import ScorePipeline
+    from talkgen.pipelines.score import ScorePipeline, published_sync
 
     mouths = Mouths()
-    pipeline = ScorePipeline.from_pretrained(more=[mouths])
+    more = [] if args.syncnet is None else [published_sync(args.syncnet)]
+    pipeline = ScorePipeline.from_pretrained(more=[mouths, *more])
     rows: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
