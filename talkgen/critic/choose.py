@@ -16,9 +16,9 @@ from talkgen.critic.fer_clip import asked_share
 from talkgen.motion.emotion import strengths_at
 from talkgen.types import EMOTIONS, Emotion, FloatArray
 
-LEAST_SPREAD = (0.02, 0.02)
-"""Spreads of the emotion's probability, and of confidence over its mean, under which candidates
-count as alike."""
+LEAST_SPREAD = (0.05, 0.05)
+"""Spreads of the emotion's probability, and of confidence over its mean, that count as one: by less
+candidates differ less than by a standard score."""
 IN_STEP = 1
 """Frames that lips may be off the sound without being worse for it."""
 OUT_OF_STEP = 2.0

@@ -175,6 +175,21 @@ def test_a_long_recording_is_judged_by_its_beginning(
     assert "judged by the first 0.6 s" in str(choice)
 
 
+def test_frames_without_the_face_count_for_nothing(
+    analyzer: FaceAnalyzer, renderer: MeshRenderer, ready: Any, voice_like: Voice
+) -> None:
+    judge = Judge(analyzer, Gapes(), InStep())
+    speech = as_speech(Audio(voice_like(0.4), 16_000))
+    heard = judge.hear(speech)
+    blank = np.full((*ready.frame_size[::-1], 3), 90, np.uint8)
+    none = judge.show(ready, iter([blank] * 10), heard, parse_emotion("surprise"))
+    assert (none.emotions, none.asked, none.confidence) == (None, 0.0, 0.0)
+    drawn = list(renderer.render(ready, gaping(0.7)(speech, 0, None)))
+    some = judge.show(ready, iter([blank, *drawn[1:]]), heard, parse_emotion("surprise"))
+    assert some.asked is not None
+    assert some.asked > 0.2
+
+
 def test_the_beginning_of_a_speech(voice_like: Voice) -> None:
     speech = as_speech(Audio(voice_like(3.0, 44_100), 44_100))
     part = beginning(speech, 2.0)
