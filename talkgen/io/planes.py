@@ -101,7 +101,8 @@ def changed(
 
     box : (x0, y0, x1, y1) of the change; before, after : (h, w, 3) uint8
     """
-    differs = (before != after).any(axis=2)
+    each = before != after
+    differs = each[..., 0] | each[..., 1] | each[..., 2]
     rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
     if not len(rows):
         return frame
@@ -120,9 +121,9 @@ def changed(
     edge = ((y0 % down, -y1 % down), (x0 % across, -x1 % across))
     for plane, value in ((planes[1], blue), (planes[2], red)):
         whole = np.pad(value, edge)
-        shape = (whole.shape[0] // down, down, whole.shape[1] // across, across)
         part_of = plane[rows_of, columns_of]
-        mean = whole.reshape(shape).mean(axis=(1, 3))
+        pixels = [whole[i::down, k::across] for i in range(down) for k in range(across)]
+        mean = np.asarray(sum(pixels[1:], pixels[0]) / np.float32(len(pixels)), np.float32)
         _add(part_of, mean[: part_of.shape[0], : part_of.shape[1]], most)
     return made
 

@@ -15,20 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from talkgen.face.fit import HeadFit
-from talkgen.face.head import HeadModel
 from talkgen.raster.fragments import Fragments, coverage, interpolate, rasterize
 from talkgen.render.background import smoothstep
 from talkgen.render.composite import sample_moved, source_map
-from talkgen.render.displace import spread_of
 from talkgen.render.eyes import channel
 from talkgen.render.inpaint import push_pull
 from talkgen.render.interior import Interior, draw_mouth, rounding
 from talkgen.render.jaw import rigid_movement
+from talkgen.render.lower_head import LowerHead
 from talkgen.render.mouth_photo import MouthColors, mean_color
 from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.pose import project, rotation_matrix
 from talkgen.render.rings import CHEEKS, INNER_LIPS, LOWER_INNER, OUTER_LIPS, UPPER_INNER
-from talkgen.render.texture import lip_places, lip_ways, seen_vertices
+from talkgen.render.texture import lip_places
 from talkgen.types import MOTION_CHANNELS, FloatArray, ImageArray
 
 LOWER = np.array([name.startswith(("jaw", "mouth", "cheekPuff", "tongue"))
@@ -38,12 +37,6 @@ LOWER = np.array([name.startswith(("jaw", "mouth", "cheekPuff", "tongue"))
 NOSE = (1, 2, 4, 5, 6, 19, 94, 97, 98, 168, 195, 197, 326, 327)
 """Landmarks that no mouth moves: what they are off, the pose is off."""
 
-FADE_UP_CM = (0.4, 2.6)
-"""Heights over the base of the nose between which the move of the face fades."""
-FADE_BACK_CM = (2.0, 6.5)
-"""Depths behind the corners of the mouth between which it fades towards the ears."""
-LIPS_OWN_CM = (0.5, 2.2)
-"""Distances from the lips between which the person's own lips give way to the model's move."""
 RUBBER_CM = 2.4
 """Least distance over which the picture around the jaw comes to rest."""
 RUBBER_PER_MOVE = 2.6
@@ -102,44 +95,16 @@ class MouthRedrawer:
         threads: int | None = None,
     ) -> None:
         self.ready = ready
-        self.head: HeadModel = ready.head
         self.donor = donor or ready
         self.interior: Interior = self.donor.interior
         self.threads = threads
-        self.spread = spread_of(ready)
-        self._shape()
+        self.lower = LowerHead(ready)
         self._light = cheek_light(self.donor.image, self.donor.landmarks)
         self._gain: NDArray[np.float32] | None = None
-        self._own_step = self._residual(ready.fit, ready.landmarks[:, :2])[list(NOSE)]
-
-    def _shape(self) -> None:
-        """Work out what follows of the head's shape alone."""
-        head, ready = self.head, self.ready
-        neutral = ready.neutral
-        marks = head.landmarks(neutral)
-        y, z = neutral[:, 1], neutral[:, 2]
-        base = float(marks[2, 1])
-        up = 1.0 - smoothstep(*FADE_UP_CM, base - y)
-        corners = float(marks[[61, 291], 2].mean())
-        back = 1.0 - smoothstep(corners + FADE_BACK_CM[0], corners + FADE_BACK_CM[1], z)
-        self.move = (up * back).astype(np.float32)
-        ring = marks[list(OUTER_LIPS + INNER_LIPS)]
-        away = np.linalg.norm(neutral[:, None] - ring[None], axis=2).min(axis=1)
-        self.own = 1.0 - smoothstep(*LIPS_OWN_CM, away.astype(np.float32))
-        faces = ready.skin_faces
-        self.faces = np.ascontiguousarray(faces[(self.move[faces] > 0).any(axis=1)])
-        # Seen from the front with shut lips: what is hidden then is the inside.
-        flat = neutral * np.float32(40.0)
-        seen, _, _ = seen_vertices(flat, faces, ready.facing, 0.12 * 40.0)
-        # Upper and lower lip are told apart where they are open.
-        weights = np.zeros(len(MOTION_CHANNELS), np.float32)
-        weights[channel("jawOpen")] = 0.5
-        parted = head.deform(neutral, weights)
-        ring = head.landmarks(parted)[list(INNER_LIPS)]
-        self.ways = lip_ways(parted, faces, head.weld, seen, ring)
-        near = self.ways.near
-        between = np.linalg.norm(ring[None] - parted[near][:, None], axis=2)
-        self.near_band = between.argmin(axis=1)
+        shape = self.lower.deform(np.asarray(ready.fit.weights, np.float32))
+        marks = ready.landmarks[:, :2].astype(np.float32)
+        on_mesh = ready.fit.project(self.lower.landmarks(shape))[:, :2]
+        self._own_step = (marks - on_mesh)[list(NOSE)] / np.float32(ready.interocular)
 
     def draw(
         self, frame: ImageArray, seen: Seen, weights: FloatArray, share: float = 1.0
@@ -149,30 +114,29 @@ class MouthRedrawer:
         weights : (52,) absolute; only those of `LOWER` count
         share : 0 leaves the frame as it is, 1 draws the weights
         """
-        head, fit = self.head, seen.fit
+        lower, fit = self.lower, seen.fit
         iod = seen.interocular
         now = np.asarray(fit.weights, np.float32)
         wanted = np.where(LOWER, np.clip(np.asarray(weights, np.float32), 0, 1), now)
         turn = rotation_matrix(np.asarray(fit.rotation, np.float32))
         scale, shift = float(fit.scale), np.asarray(fit.translation, np.float32)
         marks, parted = closed_marks(seen.landmarks[:, :2].astype(np.float32), iod)
-
         self._see_light(frame, seen.landmarks)
-        source = project(head.deform(self.ready.neutral, now), turn, scale, shift)
-        there = project(head.deform(self.ready.neutral, wanted), turn, scale, shift)
-        vertices = self.ready.vertices(wanted, 1.0)
+
+        shape, change = lower.deform(now), lower.change(wanted - now)
+        source = project(shape, turn, scale, shift)
+        vertices = shape + change + lower.own_lips
         target = project(vertices, turn, scale, shift)
-        residual = self._residual(fit, marks)
+        residual = (marks - lower.landmarks(source)[:, :2]) / np.float32(iod)
         off = np.median(residual[list(NOSE)] - self._own_step, axis=0) * np.float32(iod)
-        steps = self.spread(residual) * np.float32(iod)
-        own = source[:, :2] + steps
-        by_model = there[:, :2] - source[:, :2]
+        own = source[:, :2] + lower.spread(residual) * np.float32(iod)
+        by_model = (change @ turn.T)[:, :2] * np.float32(scale)
         by_lips = target[:, :2] + off - own
-        step = by_model + self.own[:, None] * (by_lips - by_model)
-        step *= np.float32(share) * self.move[:, None]
+        step = by_model + lower.own[:, None] * (by_lips - by_model)
+        step *= np.float32(share) * lower.move[:, None]
         points = target.copy()
         points[:, :2] = own + step
-        lips = self.head.landmarks(points)[:, :2]
+        lips = lower.landmarks(points)[:, :2]
         opened = float(np.linalg.norm(lips[13] - lips[14])) / iod
         aside = max(parted, float(smoothstep(0.0, SHUT_GAPS[1], np.float32(opened))) * share)
         places = self._places(own, marks, aside, scale, iod)
@@ -186,15 +150,15 @@ class MouthRedrawer:
         values = np.column_stack([places, np.ones(len(places), np.float32)]).astype(np.float32)
         behind, cell = self._rubber(local, values[:, :2], (height, width), box, iod, step)
         skin = rasterize(
-            local, self.faces, Fragments.empty(height, width), facing=self.ready.facing,
+            local, lower.faces, Fragments.empty(height, width), facing=lower.facing,
             threads=self.threads,
         )  # fmt: skip
         span = np.empty((height, 2), np.int32)
         into = np.empty((height, width, 2), np.float32)
-        source_map(behind, cell, skin, self.faces, values, (x0, y0), into, span, self.threads)
+        source_map(behind, cell, skin, lower.faces, values, (x0, y0), into, span, self.threads)
         region = frame[y0:y1, x0:x1].copy()
         sample_moved(frame, into, span, region, self.threads)
-        self._mouth(region, skin, local, vertices, wanted, now, seen, parted, share, box)
+        self._mouth(region, skin, local, vertices, wanted, seen, parted, share, box)
         return Redrawn(box, region)
 
     def _see_light(self, frame: ImageArray, landmarks: FloatArray) -> None:
@@ -202,12 +166,6 @@ class MouthRedrawer:
         now = cheek_light(frame, landmarks) / np.maximum(self._light, 1.0)
         now = np.clip(now, 0.25, 4.0).astype(np.float32)
         self._gain = now if self._gain is None else self._gain + GAIN_STEP * (now - self._gain)
-
-    def _residual(self, fit: HeadFit, marks: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (478, 2) what landmarks are off the fit, in distances of the eyes."""
-        on_mesh = self.head.landmarks(self.head.deform(self.ready.neutral, fit.weights))
-        iod = float(np.linalg.norm(marks[33] - marks[263]))
-        return np.asarray((marks - fit.project(on_mesh)[:, :2]) / np.float32(max(iod, 1e-6)))
 
     def _places(
         self, own: NDArray[np.float32], marks: NDArray[np.float32], aside: float, scale: float,
@@ -220,21 +178,21 @@ class MouthRedrawer:
         bands = np.stack([marks[list(INNER_LIPS)], marks[list(OUTER_LIPS)]], axis=1)
         out = own.copy()
         if aside > 0.0:  # the landmarks may lie on the teeth, or on the shade between shut lips
-            start, end = bands[self.near_band, 0], bands[self.near_band, 1]
+            start, end = bands[self.lower.near_band, 0], bands[self.lower.near_band, 1]
             thick = np.maximum(np.linalg.norm(end - start, axis=1), 1e-6)
             across = (end - start) / thick[:, None]
-            near = self.ways.near
+            near = self.lower.ways.near
             at = ((own[near] - start) * across).sum(axis=1)
             wanted = np.minimum(max(LIP_EDGE * iod, 1.0) * aside, 0.5 * thick)
             out[near] += across * np.maximum(wanted - at, 0.0)[:, None]
-        return lip_places(out, self.ways, self.head.weld, bands, scale).astype(np.float32)
+        return lip_places(out, self.lower.ways, self.lower.weld, bands, scale).astype(np.float32)
 
     def _box(
         self, own: NDArray[np.float32], step: NDArray[np.float32], iod: float,
         shape: tuple[int, ...],
     ) -> tuple[int, int, int, int] | None:  # fmt: skip
         """Return the box (x0, y0, x1, y1) of all that may change, None where that is nothing."""
-        used = self.move > 0.0
+        used = self.lower.move > 0.0
         reach = self._reach(step, iod) + 3.0
         points = np.concatenate([own[used], own[used] + step[used]])
         low = np.maximum(np.floor(points.min(axis=0) - reach), 0).astype(int)
@@ -245,7 +203,7 @@ class MouthRedrawer:
     def _reach(self, step: NDArray[np.float32], iod: float) -> float:
         """Return over how many pixels the picture around the jaw comes to rest."""
         longest = float(np.hypot(*step.T).max(initial=0.0))
-        cm = iod / self.head.interocular_of(self.ready.neutral)
+        cm = iod / self.lower.interocular
         return max(RUBBER_CM * cm, RUBBER_PER_MOVE * longest)
 
     def _rubber(
@@ -258,10 +216,14 @@ class MouthRedrawer:
         origin = np.array(box[:2], np.float32)
         small = local / np.float32(cell)
         mesh = rasterize(
-            small, self.faces, Fragments.empty(rows, columns), facing=self.ready.facing, threads=1
+            small,
+            self.lower.faces,
+            Fragments.empty(rows, columns),
+            facing=self.lower.facing,
+            threads=1,
         )
         moved = (places - origin - local[:, :2]).astype(np.float32)
-        field = interpolate(mesh, self.faces, moved, np.zeros((rows, columns, 2), np.float32))
+        field = interpolate(mesh, self.lower.faces, moved, np.zeros((rows, columns, 2), np.float32))
         known = (mesh.triangle >= 0).astype(np.float32)
         known = cv2.erode(known, np.ones((3, 3), np.uint8), borderValue=1.0)
         away = cv2.distanceTransform((known < 0.5).astype(np.uint8), cv2.DIST_L2, 5) * cell
@@ -275,12 +237,12 @@ class MouthRedrawer:
 
     def _mouth(
         self, region: ImageArray, skin: Fragments, points: NDArray[np.float32],
-        vertices: NDArray[np.float32], wanted: NDArray[np.float32], now: NDArray[np.float32],
+        vertices: NDArray[np.float32], wanted: NDArray[np.float32], 
         seen: Seen, parted: float, share: float, box: tuple[int, int, int, int],
     ) -> None:  # fmt: skip
         """Draw what shows between the lips, in place."""
-        ready, fit, iod = self.ready, seen.fit, seen.interocular
-        marks = self.head.landmarks(points)[:, :2]
+        fit, iod = seen.fit, seen.interocular
+        marks = self.lower.landmarks(points)[:, :2]
         ring = marks[list(INNER_LIPS)]
         pad = 0.05 * iod
         x0, y0 = np.maximum(np.floor(ring.min(axis=0) - pad), 0).astype(int).tolist()
@@ -291,8 +253,8 @@ class MouthRedrawer:
         corner = np.array([x0, y0], np.float32)
         own = rounding(np.asarray(self.donor.fit.weights, np.float32))
         rounded = max(0.0, rounding(wanted) - own)
-        rows = ready.jaw_vertices
-        jaw = rigid_movement(ready.neutral[rows], vertices[rows] - ready.lift[rows])
+        rows, lower = self.lower.jaw, self.lower
+        jaw = rigid_movement(lower.neutral[rows], vertices[rows] - lower.lift[rows])
         inside = self.interior.moved(
             jaw, self.donor.mouth_shift, float(wanted[channel("tongueOut")]), rounded
         )
@@ -301,12 +263,13 @@ class MouthRedrawer:
         drawn = project(inside, turn, float(fit.scale), shift)
         local = points - np.append(corner, np.float32(0))
         covered = coverage(
-            local, self.faces, y1 - y0, x1 - x0, facing=ready.facing, factor=3 if iod < 200 else 2
+            local, lower.faces, y1 - y0, x1 - x0, facing=lower.facing, factor=3 if iod < 200 else 2
         )
+        seam = np.stack([marks[list(UPPER_INNER)], marks[list(LOWER_INNER)]])
         draw_mouth(
             region[y0:y1, x0:x1], lit(self.interior, self._gain), covered,
-            skin.triangle[y0:y1, x0:x1] < 0, drawn, iod, share, np.stack([marks[list(UPPER_INNER)], marks[list(LOWER_INNER)]]) - corner,
-            rounded, parted=parted * share,
+            skin.triangle[y0:y1, x0:x1] < 0, drawn, iod, share, seam - corner, rounded,
+            parted=parted * share,
         )  # fmt: skip
 
 
