@@ -1,7 +1,7 @@
 """Is the emotion that was asked for seen, in still frames and in speech? Writes asked.json.
 
     TALKGEN_DATA=../shared python scripts/evaluate_asked.py [--people 20] [--pairs 24]
-        [--only named|pairs] [--out results/asked.json] [--sheets FOLDER]
+        [--only named|candidates|guide] [--out results/asked.json] [--sheets FOLDER]
 
 Londoners speak 2.4 s of sounds kept for measuring after 1.2 s of silence, in each of the eight
 emotions at strength 1, as `talkgen talk --crop --size 320` draws them. "still": frames of the
@@ -11,7 +11,8 @@ speech, which keeps the lips shut in silence. Two readers: our critic, and the o
 (`talkgen.training.independent_fer`). Our critic has learned from other people posed by the same
 renderer; the Londoners' pictures gave it geometry, never an emotion. `--pairs`: as many
 performances, each with the first of four candidates and with the one that the critics keep,
-measured from frames.
+measured from frames. `--only` adds a part to what the file holds; `guide`, which compares
+`--guide` with its absence in the same way, is done only then.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--pairs", type=int, default=24)
-    parser.add_argument("--only", choices=("named", "pairs"))
+    parser.add_argument("--only", choices=("named", "candidates", "guide"))
     parser.add_argument("--critic", default="expression", help="a checkpoint: name or folder")
     parser.add_argument("--out", type=Path, default=Path("results/asked.json"))
     parser.add_argument("--sheets", type=Path, help="folder for pictures to look at")
@@ -83,15 +84,18 @@ def main() -> None:
 
     torch.set_num_threads(1)
     bench = Bench(data, args.critic)
-    result: dict[str, Any] = {"what": __doc__.split("\n\n")[2].replace("\n", " ")}
     began = time.perf_counter()
-    if args.only != "pairs":
-        result |= name_all(bench, args.people, args.sheets)
-    if args.only != "named":
-        result["candidates"] = pair_all(bench, args.pairs)
-    result |= {
-        "seconds": round(time.perf_counter() - began), "seed": 0,
-        "date": datetime.date.today().isoformat(),
+    found: dict[str, Any] = {"what": __doc__.split("\n\n")[2].replace("\n", " ")}
+    if args.only in (None, "named"):
+        found |= name_all(bench, args.people, args.sheets)
+    if args.only in (None, "candidates"):
+        found["candidates"] = pair_all(bench, args.pairs, candidates=CANDIDATES)
+    if args.only == "guide":
+        found["guide"] = pair_all(bench, args.pairs, guide=True)
+    kept = json.loads(args.out.read_text("utf-8")) if args.only and args.out.exists() else {}
+    seconds = kept.get("seconds", {}) | {args.only or "all": round(time.perf_counter() - began)}
+    result = kept | found | {
+        "seconds": seconds, "seed": 0, "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
     }  # fmt: skip
     from talkgen.io.output import whole_file
@@ -256,57 +260,47 @@ def photographs(bench: Bench, people: int) -> dict[str, Any]:
     }
 
 
-def pair_all(bench: Bench, pairs: int) -> dict[str, Any]:
-    """Return what keeping the best of four candidates changes, pair by pair."""
+def pair_all(bench: Bench, pairs: int, **options: Any) -> dict[str, Any]:
+    """Return what options of `talk` change, pair by pair: measured from frames, the first seed
+    without them against whatever comes of them."""
+    from talkgen.critic.sync import SyncCritic
     from talkgen.io.audio import as_speech
-    from talkgen.motion.chunks import joined
-    from talkgen.pipelines.candidates import choose, judged_portrait
-    from talkgen.pipelines.draw import drawn
+    from talkgen.pipelines.candidates import judged_portrait
     from talkgen.pipelines.judge import Judge
+    from talkgen.pipelines.talk import TalkPipeline
     from talkgen.pipelines.talk import asked as parsed
-    from talkgen.pipelines.talk import motion_chunks
     from talkgen.training.asked_measure import paired
     from talkgen.training.independent_fer import CLASSES
 
-    pipeline, rows = bench.pipeline, []
-    judge = Judge.from_pretrained(pipeline.analyzer)
+    plain, rows = bench.pipeline, []
+    judge = Judge(plain.analyzer, bench.critic, SyncCritic.from_pretrained())
+    pipeline = TalkPipeline(plain.analyzer, plain.generator, plain.renderer, judge)
     for number in range(pairs):
         # another emotion for a person's second turn
         name = EMOTIONS[(number + number // len(bench.paths)) % len(EMOTIONS)]
-        target, sound = parsed(name), as_speech(bench.speech(number, quiet=0.0))
-        ready = judged_portrait(pipeline.renderer, bench.portrait(number))
-
-        def motion(speech: Any, seed: int, target: Any = target) -> Any:
-            return joined(motion_chunks(pipeline.generator, speech, ENGINE_FPS, seed=seed,
-                                        emotion=target))  # fmt: skip
-
-        first = CANDIDATES * number
-        choice = choose(judge, pipeline.renderer, ready, sound, motion, candidates=CANDIDATES,
-                        seed=first, target=target)  # fmt: skip
-        heard = judge.hear(sound)
-        row: dict[str, Any] = {"person": bench.person(number), "asked": name, "kept": choice.seed}
-        for when, seed in (("before", first), ("after", choice.seed)):
-            if when == "after" and seed == first:
-                row["after"] = row["before"]
-                continue
-            frames = list(drawn(pipeline.renderer, ready, iter([motion(sound, seed)]), sound))
-            seen = judge.show(ready, iter(frames), heard, target)
+        if name == EMOTIONS[0] and "guide" in options:
+            continue
+        speech, portrait = bench.speech(number, quiet=0.0), bench.portrait(number)
+        ready, heard = judged_portrait(pipeline.renderer, portrait), judge.hear(as_speech(speech))
+        row: dict[str, Any] = {"person": bench.person(number), "asked": name}
+        for when, more in (("before", {}), ("after", options)):
+            made = pipeline(portrait, speech, emotion=name, seed=CANDIDATES * number, crop=True,
+                            size=max(ready.frame_size), **more)  # fmt: skip
+            frames = list(made.frames)
+            seen = judge.show(ready, iter(frames), heard, parsed(name))
             found = {"emotion": seen.asked, "sync": seen.confidence, "offset": seen.offset}
             if name in CLASSES:
                 q = bench.other.read(*bench.seen(iter(frames[15::8]))).mean(0)
                 found["independent"] = float(q[CLASSES.index(name)])
-            row[when] = found
+            row[when] = {key: round(float(value), 4) for key, value in found.items()}
         print(number, json.dumps(row), flush=True)
         rows.append(row)
-    out: dict[str, Any] = {"candidates": CANDIDATES, "first kept": sum(
-        r["kept"] == CANDIDATES * i for i, r in enumerate(rows))}  # fmt: skip
+    out: dict[str, Any] = {"options": options}
     for figure in ("emotion", "sync", "independent"):
         known = [r for r in rows if figure in r["before"]]
-        out[figure] = paired(
-            *([float(r[when][figure]) for r in known] for when in ("before", "after")),
-            [r["person"] for r in known],
-        )
-    return out
+        before, after = ([r[when][figure] for r in known] for when in ("before", "after"))
+        out[figure] = paired(before, after, [r["person"] for r in known])
+    return out | {"rows": rows}
 
 
 def write_sheet(
