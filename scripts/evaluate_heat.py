@@ -5,8 +5,8 @@
 
 Londoners, of whom the critic has learned no emotion: each in seven emotions posed by the mesh
 renderer, and their real smiles. Deletion: the strongest 15 % of the crop, inside of the face, are
-blurred away, against 24 random parts as large and of like shape; drops of the probability that the
-reader of pictures gives to the emotion it names. Agreement: density of the heat where the action
+blurred away, against 24 random parts as large and of like shape, landmarks as they were; drops of
+the probability of the emotion that is named. Agreement: density of the heat where the action
 units of that emotion show, over its density in the face (1 is chance).
 """
 
@@ -31,7 +31,7 @@ FILLS = ("blur", "mean")
 
 
 def main() -> None:
-    from talkgen.critic.explain import picture_reader, places, seen_crops
+    from talkgen.critic.explain import decision, places, seen_crops
     from talkgen.critic.fer import FERCritic
     from talkgen.critic.heat import deletion, heat
     from talkgen.critic.regions import agreement
@@ -49,9 +49,9 @@ def main() -> None:
     critic = FERCritic.from_pretrained(args.critic)
     sets = {"posed": posed_faces(critic, data, args.people),
             "photographed smiles": smiles(critic, data, args.people)}  # fmt: skip
-    net, result, tiles = picture_reader(critic.net), {}, []
+    result, tiles = {}, []
     for kind, (images, faces, _asked) in sets.items():
-        crops = seen_crops(images, faces)
+        crops, net = seen_crops(images, faces), decision(critic.net, faces)
         with torch.no_grad():
             seen = net(torch.from_numpy(crops)).argmax(1).numpy()
         maps = heat(net, crops, seen)

@@ -4,7 +4,8 @@
     found.emotion, found.agreement      # "happy", 2.1: denser in the smile's units than elsewhere
     found.picture                       # (H, W, 3) uint8 RGB with the heat over it
 
-The map is of the reader of pictures alone: the critic's other reader sees landmarks, not pixels.
+The map is of the picture's share in the decision: the landmarks, which the critic reads too, stay
+as they are while parts of the picture are weighed.
 """
 
 from __future__ import annotations
@@ -15,11 +16,18 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from talkgen.critic.expression_view import NET_SIDE, as_input, expression_region, grey_crop
-from talkgen.critic.heat import heat
+from talkgen.critic.expression_view import (
+    NET_SIDE,
+    as_input,
+    expression_region,
+    grey_crop,
+    level_points,
+)
+from talkgen.critic.heat import Net, heat
 from talkgen.critic.regions import agreement, emotion_region, face_region, painted
 from talkgen.critic.tight import face_of
 from talkgen.errors import InputError, NoFaceError
@@ -69,7 +77,7 @@ def explain(
     if emotion is None:
         emotion = EMOTIONS[int(critic.read([picture], [face]).emotions[0].argmax())]
     (crop,) = seen_crops([picture], [face])
-    (warm,) = heat(picture_reader(critic.net), crop[None], np.array([EMOTIONS.index(emotion)]))
+    (warm,) = heat(decision(critic.net, [face]), crop[None], np.array([EMOTIONS.index(emotion)]))
     region, whole = places(emotion, face)
     return Explanation(
         emotion, warm, region, whole,
@@ -78,11 +86,17 @@ def explain(
     )  # fmt: skip
 
 
-def picture_reader(net: Any) -> Any:
-    """Return crops (B, 1, 96, 96) to logits (B, 8) of an `ExpressionNet`'s reader of pictures."""
+def decision(net: Any, faces: Sequence[Face]) -> Net:
+    """Return crops (B, 1, 96, 96) to logits (B, 8) of an `ExpressionNet`, for these B faces.
+
+    Landmarks and scores are those of the faces, whatever the crops show.
+    """
+    points = level_points(np.stack([face.landmarks for face in faces]))
+    scores = torch.from_numpy(np.stack([face.scores for face in faces]).astype(np.float32))
 
     def logits(crops: Tensor) -> Tensor:
-        return net.feelings(net.features(crops)) * net.sharpness[0]
+        out: Tensor = net(crops, points, scores).logits
+        return out
 
     return logits
 
