@@ -168,8 +168,12 @@ class StateFolder:
     def log(self, **about: Any) -> None:
         """Add a line to the log."""
         line = json.dumps({"time": round(time.time(), 3), **about}, ensure_ascii=False)
-        with (self.home / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        path = self.home / "log.jsonl"
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise output_error(path, error) from error
 
     def _record_path(self, name: str) -> Path:
         return self.home / "jobs" / f"{name}.json"

@@ -25,6 +25,8 @@ _LAZY = {
     "TrackPipeline": "talkgen.pipelines.track",
     "RenderPipeline": "talkgen.pipelines.render",
     "ScorePipeline": "talkgen.pipelines.score",
+    "DrivePipeline": "talkgen.pipelines.drive",
+    "DubPipeline": "talkgen.pipelines.dub",
     "FaceAnalyzer": "talkgen.face.analyzer",
     "FacesPipeline": "talkgen.pipelines.faces",
     "HeadModel": "talkgen.face.head",

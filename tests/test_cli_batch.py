@@ -14,6 +14,7 @@ import typer
 
 from talkgen.cli import app, main
 from talkgen.commands.rows import Commands, Row
+from talkgen.errors import InputError
 from talkgen.io.video import open_video
 from talkgen.motion.export import read_motion
 
@@ -62,7 +63,9 @@ def kept(folder: Path) -> list[str]:
 
 
 def test_columns_are_the_commands_own(commands: Commands) -> None:
-    assert {"talk", "render", "track", "drive", "score", "adapt", "motion"} <= set(commands.columns)
+    assert {"talk", "render", "track", "drive", "dub", "score", "adapt", "motion"} <= set(
+        commands.columns
+    )
     assert not {"batch", "doctor", "models"} & set(commands.columns)
     talk = commands.columns["talk"]
     assert {"portrait", "speech", "emotion", "mouth_scale", "also", "still"} <= set(talk)
@@ -78,6 +81,29 @@ def test_columns_are_the_commands_own(commands: Commands) -> None:
     given = commands.parsed(row).params
     assert [r.value for r in given["region"]] == ["pose", "eyes"]
     assert (given["sound"], given["absolute"], given["refine"]) == (False, True, False)
+
+
+def test_options_go_by_their_own_names_too(commands: Commands) -> None:
+    row = commands.row(2, {"command": "dub", "video": "v.mp4", "list": "who"})
+    assert row.values["people"] == ["who"]
+    with pytest.raises(InputError, match="`video` is missing"):  # no argument takes its place
+        commands.row(2, {"command": "dub", "speech": "a.wav", "output": "o.mp4"})
+
+
+def test_a_list_of_speech_counts_by_what_it_names(tmp_path: Path) -> None:
+    from talkgen.commands.plan import Plan
+    from talkgen.commands.runner import CommandRunner
+    from talkgen.pipelines.batch_state import StateFolder
+
+    plan = Plan(StateFolder(tmp_path), CommandRunner())
+    (tmp_path / "a.wav").write_text("one")
+    (tmp_path / "cast.json").write_text('{"1": {"speech": "a.wav", "start": 2}}')
+    before = plan._content(tmp_path / "cast.json")
+    assert plan._content(tmp_path / "cast.json") == before
+    (tmp_path / "a.wav").write_text("another")
+    assert plan._content(tmp_path / "cast.json") != before
+    (tmp_path / "bad.json").write_text("{")
+    assert plan._content(tmp_path / "bad.json")
 
 
 def test_no_cell_can_pass_for_an_option(commands: Commands) -> None:

@@ -36,8 +36,8 @@ def test_media_needs_no_torch(module: str) -> None:
 def test_public_names() -> None:
     """A name that users import must not vanish."""
     assert {
-        "Audio", "Emotion", "Face", "FaceAnalyzer", "HeadModel", "Identity", "InputError",
-        "MeshRenderer", "Motion", "MotionGenerator", "Portrait", "RenderPipeline", "Report",
+        "Audio", "DrivePipeline", "DubPipeline", "Emotion", "Face", "FaceAnalyzer", "HeadModel",
+        "Identity", "InputError", "MeshRenderer", "Motion", "MotionGenerator", "Portrait", "RenderPipeline", "Report",
         "ScorePipeline", "TalkPipeline", "TalkgenError", "TrackPipeline", "__version__",
     } <= set(dir(talkgen))  # fmt: skip
     for name in talkgen.__all__:

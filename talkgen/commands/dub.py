@@ -103,7 +103,7 @@ def dub(
             said = read_cast(speech) if cast else parts.read_speech(speech)
         source = open_pictures(video)
         say.stage("loading the models")
-        pipeline = DubPipeline.from_pretrained(backend=backend.value)
+        pipeline = say.loaded(DubPipeline.from_pretrained, backend=backend.value)
         with say.counted("looking at the video", source.expected) as step:
             looked = pipeline.look(source, on_frame=lambda: step(1))
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -176,9 +177,7 @@ class Plan:
             if not one.key:
                 for file in one.files:
                     maker = made.get(os.path.realpath(file))
-                    one.files[file] = (
-                        self.state.digests.of(Path(file)) if maker is None else keyed(maker)
-                    )
+                    one.files[file] = self._content(Path(file)) if maker is None else keyed(maker)
                 trial = str(self._trial)
                 outputs = {value: "" for value in _flat(one.row.values) if value.startswith(trial)}
                 meaning = self.commands.meaning(one.row, {**one.files, **outputs})
@@ -188,6 +187,20 @@ class Plan:
         for one in planned:
             keyed(one)
         self.state.digests.save()
+
+    def _content(self, path: Path) -> str:
+        """Return what stands for a file's content; with that of files that a .json names."""
+        found = self.state.digests.of(path)
+        if path.suffix.lower() != ".json":
+            return str(found)
+        try:
+            names = [path.parent / text for text in _strings(json.loads(path.read_text("utf-8")))]
+        except (OSError, ValueError):  # the command will say so
+            return str(found)
+        with contextlib.suppress(OSError):
+            named = [self.state.digests.of(name) for name in names if name.is_file()]
+            return digest([found, *named])
+        return str(found)
 
     def _checkpoints(self) -> dict[str, str]:
         """Return the digests of the shipped networks."""
@@ -230,6 +243,15 @@ class Plan:
             task=Task(row, one.outputs, scored), key=one.key, outputs=one.written,
             after=frozenset(planned[i].name for i in one.after), scoring=scoring,
         )  # fmt: skip
+
+
+def _strings(value: Any) -> list[str]:
+    """Return the texts of a JSON value that may be names of files."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [text for part in value for text in _strings(part)]
+    return [value] if isinstance(value, str) and 0 < len(value) < 1024 and "\0" not in value else []
 
 
 def _flat(values: Mapping[str, list[str]]) -> list[str]:

@@ -21,7 +21,7 @@ from typing import Any
 
 from talkgen.errors import InputError
 
-WRITTEN = frozenset({"output", "motion_out", "json", "html", "overlay", "masks"})
+WRITTEN = frozenset({"output", "motion_out", "json", "html", "overlay", "masks", "people"})
 SILENT = frozenset({"help", "version", "quiet", "debug"})
 """Options that make no sense in a row."""
 COMMAND, DEFAULT = "command", "talk"
@@ -83,12 +83,17 @@ class Commands:
         if command not in self.columns:
             raise InputError(f"`command` is {command!r}, choose one of {', '.join(self.columns)}")
         known = self.columns[command]
+        called = {_plain(c.option): c.name for c in known.values() if c.option}
         row = Row(number, command)
-        for name, value in given.items():
+        for given_name, value in given.items():
+            name = given_name if given_name in known else called.get(given_name, given_name)
             if name not in known:
                 raise InputError(f"`{command}` has no {name!r}; it has {', '.join(known)}")
             row.values[name] = _texts(known[name], value)
-        lacking = [c.name for c in known.values() if c.required and c.name not in row.values]
+        plain = [c for c in known.values() if not c.option]
+        last = max((i for i, c in enumerate(plain) if c.name in row.values), default=-1)
+        needed = [*(c for c in known.values() if c.required), *plain[:last]]
+        lacking = [c.name for c in needed if c.name not in row.values]
         if lacking:
             raise InputError(f"`{lacking[0]}` is missing, which `{command}` needs")
         if not any(known[name].kind == "written" for name in row.values):
