@@ -107,7 +107,7 @@ class Underscore:
         tail: FloatArray | None = None
         done = -(WINDOW - HOP)  # sample at which the next window begins
         left = 0
-        skip = WINDOW - HOP
+        skip, missing = WINDOW - HOP, round(self.recording.seconds * self.rate)
         for block in self._padded():
             held = block if held is None else np.concatenate([held, block], axis=1)
             if tail is None:
@@ -123,8 +123,10 @@ class Underscore:
             held, left = held[:, left:], 0
             if out:
                 made = np.concatenate(out, axis=1)
-                yield made[:, skip:]
+                wanted = made[:, skip : skip + missing]
+                yield wanted
                 skip = max(0, skip - made.shape[1])
+                missing -= wanted.shape[1]
 
     def _padded(self) -> Iterator[FloatArray]:
         """Yield the recording with silence around, so that every sample lies in all windows."""

@@ -82,7 +82,9 @@ def like(frame: Any, planes: list[NDArray[Any]]) -> Any:
         value = getattr(frame, mark, None)
         if value is not None:
             setattr(made, mark, int(value))
-    made.pts, made.time_base = frame.pts, frame.time_base
+    made.pts = frame.pts
+    if frame.time_base is not None:
+        made.time_base = frame.time_base
     return made
 
 
