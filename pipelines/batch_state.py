@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -66,6 +67,8 @@ def inside(folder: Path, name: str) -> str:
     posix, windows = PurePosixPath(name.replace("\\", "/")), PureWindowsPath(name)
     if not name.strip() or "\0" in name or not posix.name:
         raise InputError(f"output {name!r} is no file name")
+    if posix.name.startswith(".") and posix.name != "..":
+        raise InputError(f"output {name!r} is a hidden file; give a name without the dot")
     if posix.is_absolute() or windows.drive or windows.root or ".." in posix.parts:
         raise InputError(f"output {name!r} leaves the batch's folder; give a path below it")
     home = folder.resolve()
@@ -85,6 +88,7 @@ class StateFolder:
         self.folder = folder
         self.home = folder / STATE
         self.work = self.home / "work"
+        self._run = uuid.uuid4().hex[:8]  # what still runs elsewhere of a killed run stays apart
         self.run_lock = self.home / "run.lock"
         try:
             (self.home / "jobs").mkdir(parents=True, exist_ok=True)
@@ -135,7 +139,7 @@ class StateFolder:
 
     def place(self, name: str, attempt: int) -> Path:
         """Return the folder in which one attempt of a job works."""
-        return self.work / f"{name}-{attempt}"
+        return self.work / f"{self._run}-{name}-{attempt}"
 
     def commit(self, name: str, place: Path, outputs: Sequence[str], about: dict[str, Any]) -> None:
         """Move what a job made to its place and write its record.

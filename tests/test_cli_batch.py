@@ -227,3 +227,30 @@ def test_a_run_in_use_and_wrong_options(run: Run, tmp_path: Path, speech: Path) 
     assert "`retries` is -1" in run(path, "--retries", -1)[1]
     assert "no such job table" in run(tmp_path / "none.csv")[1]
     assert "cannot be written" in run(path, "--out", speech / "x")[1]
+
+
+def test_an_interrupt_says_how_far_it_came(
+    run: Run, tmp_path: Path, speech: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from talkgen.pipelines.batch import Batch
+    from talkgen.terminal import Terminated
+
+    path = table(
+        tmp_path / "jobs.csv", {"command": "motion", "speech": "speech.wav", "output": "a.csv"}
+    )
+    for kind, code, word in ((KeyboardInterrupt, 130, "interrupted"), (Terminated, 143, "stopped")):
+
+        def stop(*_: object, kind: type[BaseException] = kind, **__: object) -> None:
+            raise kind
+
+        monkeypatch.setattr(Batch, "__call__", stop)
+        result = run(path)
+        assert result[0] == code
+        assert f"{word}; 0 of 1 jobs are done, run it again to go on" in result[1]
+        assert "Traceback" not in result[1]
+
+
+def test_the_example(run: Run) -> None:
+    code, text = run(ROOT / "examples" / "jobs.csv", "--check")
+    assert code == 0, text
+    assert "0 of them done already" in text

@@ -37,8 +37,9 @@ def test_public_names() -> None:
     """A name that users import must not vanish."""
     assert {
         "Audio", "DrivePipeline", "DubPipeline", "Emotion", "Face", "FaceAnalyzer", "HeadModel",
-        "Identity", "InputError", "MeshRenderer", "Motion", "MotionGenerator", "Portrait", "RenderPipeline", "Report",
-        "ScorePipeline", "TalkPipeline", "TalkgenError", "TrackPipeline", "__version__",
+        "Identity", "InputError", "MeshRenderer", "Motion", "MotionGenerator", "Portrait",
+        "RenderPipeline", "Report", "ScorePipeline", "TalkPipeline", "TalkgenError",
+        "TrackPipeline", "__version__",
     } <= set(dir(talkgen))  # fmt: skip
     for name in talkgen.__all__:
         assert getattr(talkgen, name) is not None

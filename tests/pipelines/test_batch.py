@@ -201,7 +201,7 @@ def test_an_interrupt_leaves_what_was_done(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     ["../x.mp4", "a/../../x.mp4", "/etc/x.mp4", "C:\\x.mp4", "..\\x.mp4", "link/x.mp4", "a\0b",
-     f"{STATE}/jobs/x.json", "summary.csv", "a/../summary.csv", "", ".", "\\\\host\\x"],
+     f"{STATE}/jobs/x.json", "summary.csv", "a/../summary.csv", "", "a/.x.mp4", ".", "\\\\host\\x"],
 )  # fmt: skip
 def test_outputs_stay_inside(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "out"
