@@ -5,8 +5,10 @@
 
 Every clip of clips/evaluate is read as `talkgen score` reads it, then judged as it is and with
 sound or picture cut so that the picture is late by random numbers of frames (seeds 0 to 4, -12 to
-12). What is found beside it: the lag at which lip gap and band energy of the sound fit best.
-FOLDER holds videos of `talkgen talk`. Readings are kept in --tracks.
+12). Beside it: the lag at which lip gap and band energy of the sound fit best, and, of
+whole clips, the lag at which the lip gap fits that of motion made of their sound.
+FOLDER is for videos of `talkgen talk`: London people say the first 5 s of the clips that count.
+Readings are kept in --tracks.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ KNOWN_OFFSETS = {"liveportrait_d20": -6, "hdtf_radio51": 4}
 """What DATA.md says of clips out of sync, frames, positive: the picture is late."""
 SEEDS = range(5)
 LEAST_S = 4.0
+MADE_S, MADE_PX = 5.0, 320
+"""Seconds and pixels of generated videos."""
 
 
 def main() -> None:
@@ -52,6 +56,9 @@ def main() -> None:
     real = readings(sorted((Path(args.data) / "data/clips/evaluate").glob("*.mp4")),
                     args.tracks / "evaluate")  # fmt: skip
     own = {name: critic.of_lips(*pair) for name, pair in real.items()}
+    made_gaps = gaps_of_made_motion(real, args.tracks / "gaps")
+    witness = {name: sync_measure.gap_offset(real[name][0], gap)
+               for name, gap in made_gaps.items()}  # fmt: skip
     live = [n for n in real if n not in NO_LIVE_SPEECH and len(real[n][0]) >= 25 * LEAST_S]
     shifted = {
         name: sync_measure.shift_errors(critic, *real[name], sync_measure.draws(name, SEEDS))
@@ -60,11 +67,16 @@ def main() -> None:
     result: dict[str, Any] = {
         "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread",
-        "real clips as they are": {name: verdict(found) for name, found in own.items()},
+        "real clips as they are": {
+            name: {**verdict(found), "lag against made motion": witness[name]}
+            for name, found in own.items()
+        },
+        "made motion agrees within 1": sync_measure.agreement(own, witness, live),
         "no live speech": {
             name: why + f": confidence {own[name].confidence:.3f}"
             for name, why in NO_LIVE_SPEECH.items()
         },
+        "sound of another clip": sync_measure.foreign(critic, {n: real[n] for n in live}, own),
         "out of sync as DATA.md says": {
             name: f"{there:+d}, found {own[name].offset:+d}"
             for name, there in KNOWN_OFFSETS.items()
@@ -75,6 +87,7 @@ def main() -> None:
         "speed": speed(critic, real),
     }  # fmt: skip
     if args.made:
+        make(args.made, Path(args.data) / "data", {n: real[n][1] for n in live[::2]})
         made = readings(sorted(args.made.glob("*.mp4")), args.tracks / "made")
         found = {name: critic.of_lips(*pair) for name, pair in made.items()}
         between = [own[n].confidence for n in live]
@@ -122,6 +135,44 @@ def readings(paths: list[Path], cache: Path) -> dict[str, tuple[Any, Any]]:
         track = np.load(kept)
         out[path.stem] = (track["landmarks"], Audio(track["samples"].astype(np.float32) / 32767))
     return out
+
+
+def make(folder: Path, data: Path, sounds: dict[str, Any]) -> None:
+    """Write one video of `talkgen talk` for each sound that has none, each of another person."""
+    from talkgen.pipelines.talk import TalkPipeline
+    from talkgen.types import Audio
+
+    people = sorted((data / "faces/london").glob("*_neutral.jpg"))
+    folder.mkdir(parents=True, exist_ok=True)
+    pipeline = None
+    for number, (name, sound) in enumerate(sounds.items()):
+        path = folder / f"{name}.mp4"
+        if path.exists():
+            continue
+        pipeline = pipeline or TalkPipeline.from_pretrained(renderer="mesh")
+        part = Audio(sound.samples[: round(MADE_S * sound.rate)], sound.rate)
+        person = people[(5 * number + 2) % len(people)]
+        pipeline(person, part, size=MADE_PX, crop=True, seed=number).save(path)
+
+
+def gaps_of_made_motion(clips: dict[str, tuple[Any, Any]], cache: Path) -> dict[str, Any]:
+    """Return the lip gap (T,) of motion that `MotionGenerator` makes of each sound."""
+    import numpy as np
+
+    from talkgen.critic.lids import posed_landmarks
+    from talkgen.critic.mouth import lip_gap
+    from talkgen.face.head import HeadModel
+    from talkgen.motion.generator import MotionGenerator
+
+    cache.mkdir(parents=True, exist_ok=True)
+    missing = [name for name in clips if not (cache / f"{name}.npy").exists()]
+    if missing:
+        head = HeadModel.from_pretrained("head")
+        generator = MotionGenerator.from_pretrained(head=head)
+        for name in missing:
+            weights = generator.generate(clips[name][1], still=True).blendshapes
+            np.save(cache / f"{name}.npy", lip_gap(posed_landmarks(head, weights)))
+    return {name: np.load(cache / f"{name}.npy") for name in clips}
 
 
 def speed(critic: Any, real: dict[str, tuple[Any, Any]]) -> str:

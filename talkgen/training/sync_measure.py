@@ -80,11 +80,45 @@ def shift_figures(
 
 def energy_offset(landmarks: FloatArray, sound: Audio) -> int:
     """Return the lag from -15 to 15 at which the lip gap fits the energy in 300-1200 Hz best."""
-    gap = lip_gap(known_points(landmarks)[0])
     level = smooth(band_level(mel_power(sound.samples, sound.rate)))
     per_frame = level[: len(level) // PER_FRAME * PER_FRAME].reshape(-1, PER_FRAME).mean(1)
-    curve = lag_curve(gap, opening(per_frame), REACH)
+    return gap_offset(landmarks, opening(per_frame))
+
+
+def gap_offset(landmarks: FloatArray, opening_of_sound: FloatArray) -> int:
+    """Return the lag from -15 to 15 at which the lip gap of landmarks fits a course (T,) best."""
+    curve = lag_curve(lip_gap(known_points(landmarks)[0]), opening_of_sound, REACH)
     return int(np.nanargmax(curve)) - REACH if np.isfinite(curve).any() else 0
+
+
+def agreement(
+    own: Mapping[str, Sync], witness: Mapping[str, int], names: Sequence[str]
+) -> dict[str, Any]:
+    """Return in how many of the named clips two readings of the offset differ by at most 1."""
+    close = [name for name in names if abs(own[name].offset - witness[name]) <= 1]
+    return {"clips": len(names), "agree": len(close), "not": sorted(set(names) - set(close))}
+
+
+def foreign(
+    critic: SyncCritic, clips: Mapping[str, tuple[FloatArray, Audio]], own: Mapping[str, Sync]
+) -> dict[str, Any]:
+    """Return confidences of every clip's picture with the sound of each other one.
+
+    told_apart : share of all pairs of an own and a foreign sound in which the own is trusted more
+    """
+    wrong = np.array([
+        critic.of_lips(points, sound).confidence
+        for name, (points, _) in clips.items()
+        for other, (_, sound) in clips.items()
+        if other != name
+    ])  # fmt: skip
+    right = np.array([own[name].confidence for name in clips])
+    return {
+        "pairs": len(wrong), "mean": round(float(wrong.mean()), 3),
+        "highest in 20": round(float(np.quantile(wrong, 0.95)), 3),
+        "own sound, mean": round(float(right.mean()), 3),
+        "told_apart": round(float((right[:, None] > wrong[None]).mean()), 3),
+    }  # fmt: skip
 
 
 def windows_of(critic: SyncCritic, clip: SyncClip, frames: int, step: int) -> list[Sync]:

@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from talkgen.critic.sync import PER_FRAME, REACH, SyncCritic
+from talkgen.critic.sync import PER_FRAME, REACH, Sync, SyncCritic, sync_of
 from talkgen.critic.sync_lips import MIRRORED, NUM_FEATURES, POINTS
 from talkgen.critic.sync_net import SyncConfig, SyncNet
 from talkgen.training.loop import Schedule
 from talkgen.training.sync_data import SyncClip, SyncSampler, played, sync_clips, vary_lips
 from talkgen.training.sync_measure import (
     MOST_SHIFT,
+    agreement,
     by_person,
     draws,
     energy_offset,
+    foreign,
     made_late,
     share_within,
     shift_figures,
@@ -118,9 +120,29 @@ def test_shifts_are_drawn_alike_every_time():
     assert (min(many), max(many)) == (-MOST_SHIFT, MOST_SHIFT)
 
 
-def test_figures_of_shifts():
-    from talkgen.critic.sync import sync_of
+def test_the_sound_of_others_is_told_apart():
+    class Own:
+        """Trusts a clip's own sound, known by its first sample."""
 
+        def of_lips(self, points: np.ndarray, sound: Audio) -> Sync:
+            fits = points[0, 0, 0] == sound.samples[0]
+            return sync_of(np.array([1.0] * REACH + [0.5 if fits else 0.9] + [1.0] * REACH), 9)
+
+    clips = {
+        name: (np.full((9, 478, 3), k, np.float32), Audio(np.full(900, k, np.float32)))
+        for k, name in enumerate("abc")
+    }
+    critic = Own()
+    found = foreign(critic, clips, {name: critic.of_lips(*pair) for name, pair in clips.items()})
+    assert found["pairs"] == 6
+    assert found["told_apart"] == 1.0
+    assert found["mean"] == pytest.approx(0.1)
+    near = {"a": sync_of(np.ones(2 * REACH + 1), 9)}
+    assert agreement(near, {"a": -REACH}, ["a"])["agree"] == 1
+    assert agreement(near, {"a": 0}, ["a"])["not"] == ["a"]
+
+
+def test_figures_of_shifts():
     def at(offset: int):
         curve = np.ones(2 * REACH + 1, np.float32)
         curve[offset + REACH] = 0.5
