@@ -201,6 +201,7 @@ class Batch:
         self.state.log(
             job=job.name, row=job.row, attempt=done.attempt, status=outcome.status,
             worker=done.worker, seconds=outcome.seconds, error=outcome.error,
+            **{name: answer[name] for name in ("trace",) if name in answer},
         )  # fmt: skip
         end(outcome)
         return False

@@ -250,6 +250,28 @@ def test_an_interrupt_says_how_far_it_came(
         assert "Traceback" not in result[1]
 
 
+def test_a_defect_leaves_its_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker says of an error that nobody foresaw, and of one that is the input's."""
+    from talkgen.commands.runner import CommandRunner, Task
+    from talkgen.pipelines import talk
+
+    runner = CommandRunner()
+    row = Row(2, "motion", {"speech": [str(tmp_path / "none.wav")]})
+    answer = runner(Task(row, {"output": ["a.csv"]}), tmp_path)
+    assert "no such file" in answer["error"]
+    assert not answer.get("defect")
+
+    def broken(**_: object) -> None:
+        raise RuntimeError("what now")
+
+    monkeypatch.setattr(talk, "check_inputs", broken)
+    answer = runner(Task(row, {"output": ["a.csv"]}), tmp_path)
+    assert answer["error"] == "unexpected RuntimeError: what now"
+    assert answer["defect"]
+    assert "in broken" in answer["trace"]
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_example(run: Run) -> None:
     code, text = run(ROOT / "examples" / "jobs.csv", "--check")
     assert code == 0, text
