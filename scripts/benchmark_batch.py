@@ -2,10 +2,11 @@
 
     python scripts/benchmark_batch.py [--jobs 100] [--kills 3] [--ray-jobs 30] [--seed 0]
 
-Killed: jobs of `talk` on the bundled portrait, each with another seed; the run is ended by SIGKILL
-at random moments, begun again after each, and at last left alone. Counted: whole videos (every
-frame decoded), jobs made more than once, files left over. Ray: the same jobs on a cluster of this
-machine with as many workers, and tasks that only sleep, which leaves what the pool itself costs.
+Killed: jobs of `motion` and, every fifth, `talk` on the bundled portrait, each with another seed;
+the run is ended by SIGKILL at random moments, begun again after each, and at last left alone.
+Counted: whole outputs (every frame decoded), jobs made more than once, files left over. Ray: the
+same jobs on a cluster of this machine with as many workers, and tasks that only sleep, which leaves
+what the pool itself costs.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ def main() -> None:
         result["ray"] = beside_ray(home, speech, args)
         print(json.dumps(result["ray"]), flush=True)
     result |= {
-        "what": f"talk at {SIZE} px, {SECONDS} s of speech a job, {args.workers} workers; seconds "
+        "what": f"motion and, every fifth, talk at {SIZE} px, {SECONDS} s of speech a job, "
+                f"{args.workers} workers; seconds "
                 "from the first to the last job that ended, so without starting the workers; "
                 "start: from the command's start to the end of the first job",
         "seed": args.seed, "date": datetime.date.today().isoformat(),
@@ -76,10 +78,14 @@ def table(path: Path, speech: Path, jobs: int) -> Path:
     """Write a table of that many jobs."""
     with path.open("w", newline="") as file:
         out = csv.writer(file)
-        out.writerow(["output", "portrait", "speech", "size", "seed", "renderer"])
+        out.writerow(["command", "output", "portrait", "speech", "size", "seed", "renderer"])
+        portrait = ROOT / "examples" / "portrait.jpg"
         for n in range(jobs):
-            portrait = ROOT / "examples" / "portrait.jpg"
-            out.writerow([f"{n // 10}/{n}.mp4", portrait, speech, SIZE, n, "mesh"])
+            name = f"{n // 10}/{n}"
+            if n % 5:
+                out.writerow(["motion", f"{name}.csv", "", speech, "", n, ""])
+            else:
+                out.writerow(["talk", f"{name}.mp4", portrait, speech, SIZE, n, "mesh"])
     return path
 
 
@@ -94,17 +100,21 @@ def log_of(out: Path) -> list[dict[str, Any]]:
     return [json.loads(x) for x in path.read_text().splitlines()] if path.exists() else []
 
 
-def videos(out: Path) -> list[Path]:
-    """Return the videos that stand in a folder under their names."""
-    return [p for p in sorted(out.rglob("*.mp4")) if STATE not in p.parts]
+def outputs(out: Path) -> list[Path]:
+    """Return the outputs that stand in a folder under their names."""
+    found = (p for p in sorted(out.glob("*/*")) if p.suffix in (".mp4", ".csv"))
+    return [p for p in found if STATE not in p.parts]
 
 
 def whole(path: Path) -> bool:
-    """Return whether a video has all its frames."""
+    """Return whether a video, or a motion, has all its frames."""
     from talkgen.io.video import open_video
+    from talkgen.motion.export import read_motion
 
     try:
-        return len(list(open_video(path).frames())) == round(SECONDS * FPS)
+        film = path.suffix == ".mp4"
+        count = len(list(open_video(path).frames())) if film else len(read_motion(path))
+        return count == round(SECONDS * FPS)
     except Exception:
         return False
 
@@ -121,33 +131,33 @@ def killed(home: Path, speech: Path, args: Any) -> dict[str, Any]:
         share = args.jobs // (args.kills + 1)
         aim = len(before) + rng.randint(share // 2, share)
         process = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.DEVNULL)
-        while len(videos(out)) < aim and process.poll() is None:
+        while len(outputs(out)) < aim and process.poll() is None:
             time.sleep(0.05)
         time.sleep(rng.random())  # amid whatever it does then
         process.send_signal(signal.SIGKILL)
         process.wait()
         time.sleep(0.5)
-        now = {str(p): p.stat().st_mtime_ns for p in videos(out)}
+        now = {str(p): p.stat().st_mtime_ns for p in outputs(out)}
         remade += sum(now.get(path) != then for path, then in before.items())
         broken_after_kill += sum(not whole(Path(path)) for path in now)
         before = now
         ended.append(len(now))
-        print(f"kill {number + 1}: {len(now)} videos", flush=True)
+        print(f"kill {number + 1}: {len(now)} outputs", flush=True)
     start = time.monotonic()
     code = subprocess.run(line, cwd=ROOT, stderr=subprocess.DEVNULL, check=False).returncode
     took = time.monotonic() - start
-    last = videos(out)
+    last = outputs(out)
     remade += sum(Path(p).stat().st_mtime_ns != then for p, then in before.items())
     made = Counter(x["job"] for x in log_of(out) if x.get("status") == "made")
     start = time.monotonic()
     again = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     strangers = [
-        p for p in out.rglob("*") if p.is_file() and STATE not in p.parts
-        and p.suffix != ".mp4" and p.name != "summary.csv"
+        p for p in out.rglob("*")
+        if p.is_file() and STATE not in p.parts and p not in last and p != out / "summary.csv"
     ]  # fmt: skip
     return {
-        "jobs": args.jobs, "kills": args.kills, "videos_at_kills": ended, "exit_code": code,
-        "videos": len(last), "whole": sum(map(whole, last)),
+        "jobs": args.jobs, "kills": args.kills, "outputs_at_kills": ended, "exit_code": code,
+        "outputs": len(last), "whole": sum(map(whole, last)),
         "broken_at_a_kill": broken_after_kill, "remade_though_done": remade,
         "made_more_than_once": sum(n > 1 for n in made.values()),
         "files_left_over": len(strangers) + len(list((out / STATE / "work").iterdir())),
