@@ -87,7 +87,7 @@ class DubPipeline:
         found = survey(source, self.analyzer, self.embedder, on_frame=on_frame)
         people = people_of(found, self.embedder.threshold)
         if len(people) > 1 and source.sounds:
-            _listen(people, source)
+            _listen(people, found, source)
         return Looked(source, found, people)
 
     def __call__(
@@ -186,13 +186,15 @@ def _voices(
     return out
 
 
-def _listen(people: list[Person], source: PictureFile) -> None:
+def _listen(people: list[Person], found: Survey, source: PictureFile) -> None:
     """Compare lips with the video's own sound, if that can be heard."""
+    from talkgen.critic.sync import SyncCritic
+
     try:
         sound = open_speech(source.path)
     except MediaError:
         return
-    listen(people, sound)
+    listen(people, found, sound.blocks(), SyncCritic.from_pretrained())
 
 
 def beneath(source: PictureFile, speech: Speech) -> Speech:

@@ -81,7 +81,7 @@ def people_table(people: Sequence[Person], folder: Path | None = None) -> Any:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for column in ("person", "seconds", "px", "lips follow the sound", "picture"):
+    for column in ("person", "seconds", "px", "lips fit the sound", "picture"):
         table.add_column(column, justify="left" if column == "picture" else "right")
     if folder is not None:
         folder.mkdir(exist_ok=True)

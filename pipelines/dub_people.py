@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from talkgen.critic.hearing import band_level, opening, smooth
-from talkgen.critic.mouth import correlation
 from talkgen.face.identity import similarity
 from talkgen.pipelines.dub_survey import VIEWS, Stretch, Survey
-from talkgen.types import ENGINE_RATE, FloatArray
+from talkgen.types import ENGINE_FPS, ENGINE_RATE, NUM_LANDMARKS, Audio, FloatArray
 
-LEVELS_PER_SECOND = 100
-SPEAKS = 0.15
-"""Correlation of lips and sound from which on somebody can be the speaker."""
+LISTEN_S = 20.0
+"""Seconds of each person that the sync critic is shown."""
+MOST_OFFSET = 4
+"""Frames by which lips and sound of a video may be apart."""
+SPEAKS = 0.02
+"""Confidence from which on somebody can be the speaker."""
 
 
 @dataclass(eq=False)
@@ -25,7 +25,8 @@ class Person:
     """Somebody whom a video shows.
 
     stretches : where; number : 1 for the one seen longest and largest, and so on
-    follows : correlation of the opening of the lips with the loudness of the sound, NaN without
+    follows : how surely the lips fit the video's sound (confidence of the sync critic), NaN without
+        sound
     """
 
     stretches: list[Stretch] = field(default_factory=list)
@@ -94,34 +95,61 @@ def _overlap(one: Stretch, other: Stretch) -> bool:
     return bool(set(one.frames) & set(other.frames))
 
 
-def loudness(blocks: Iterable[NDArray[np.float32]]) -> FloatArray:
-    """Return how open loudness says that a mouth is, (N,) in [0, 1], 100 a second."""
-    from talkgen.audio.features import MelStream
+def listen(people: list[Person], found: Survey, blocks: Iterable[FloatArray], critic: Any) -> None:
+    """Work out how well each person's lips fit a sound.
 
-    mels, levels = MelStream(), []
-    for block in blocks:
-        levels.append(band_level(mels.push(block)))
-    levels.append(band_level(mels.finish()))
-    return opening(smooth(np.concatenate(levels)))
-
-
-def listen(people: list[Person], sound: Any) -> None:
-    """Work out how well each person's lips follow a sound (anything with `blocks`)."""
-    level = loudness(sound.blocks(ENGINE_RATE))
+    blocks : the sound from the video's first picture on, mono, 16 kHz
+    critic : a `SyncCritic`; it is shown the first seconds of each person's longest stretch
+    """
+    chosen = {p.number: max(p.stretches, key=lambda s: s.seconds) for p in people}
+    lips = _lips(found, {s.number: s for s in chosen.values()})
+    sounds = _cut(blocks, [s.times[0] for s in chosen.values()])
     for person in people:
-        rows, weights = [], []
-        for stretch in person.stretches:
-            at = np.clip(np.round(np.array(stretch.times) * LEVELS_PER_SECOND), 0, len(level) - 1)
-            r, _ = correlation(np.array(stretch.gap, np.float32), level[at.astype(int)])
-            rows.append(r)
-            weights.append(len(stretch.frames))
-        person.follows = float(np.average(rows, weights=weights))
+        stretch = chosen[person.number]
+        sound = sounds[stretch.times[0]]
+        person.follows = 0.0
+        if len(sound) > ENGINE_RATE:
+            fit = critic.of_lips(lips[stretch.number], Audio(sound, ENGINE_RATE))
+            person.follows = fit.confidence if abs(fit.offset) <= MOST_OFFSET else 0.0
+
+
+def _lips(found: Survey, stretches: dict[int, Stretch]) -> dict[int, FloatArray]:
+    """Return landmarks (T, 478, 3), 25 a second, of the first seconds of stretches; NaN unseen."""
+    count = round(LISTEN_S * ENGINE_FPS)
+    out = {
+        n: np.full((min(count, round(s.seconds * ENGINE_FPS) + 1), NUM_LANDMARKS, 3), np.nan, "f4")
+        for n, s in stretches.items()
+    }
+    last = max(s.times[0] for s in stretches.values()) + LISTEN_S
+    for index, faces in found.records():
+        if found.times[index] > last:
+            break
+        for number in faces.keys() & stretches.keys():
+            place = round((found.times[index] - stretches[number].times[0]) * ENGINE_FPS)
+            if place < len(out[number]):
+                out[number][place] = faces[number]
+    return out
+
+
+def _cut(blocks: Iterable[FloatArray], starts: list[float]) -> dict[float, FloatArray]:
+    """Return (N,) samples of `LISTEN_S` from each of some times on."""
+    parts: dict[float, list[FloatArray]] = {start: [] for start in starts}
+    done = 0
+    for block in blocks:
+        for start, kept in parts.items():
+            first = round(start * ENGINE_RATE) - done
+            last = first + round(LISTEN_S * ENGINE_RATE)
+            if first < len(block) and last > 0:
+                kept.append(block[max(first, 0) : last])
+        done += len(block)
+        if done > (max(starts) + LISTEN_S) * ENGINE_RATE:
+            break
+    none = np.zeros(0, np.float32)
+    return {start: np.concatenate([none, *kept]) for start, kept in parts.items()}
 
 
 def speaker(people: list[Person]) -> Person:
-    """Return who speaks: whose lips follow the sound best for longest; without sound, or when
-    nobody's do, who is seen longest and largest."""
+    """Return who speaks: whose lips fit the sound best; without sound, or when nobody's do, who is
+    seen longest and largest."""
     told = [p for p in people if np.isfinite(p.follows) and p.follows >= SPEAKS]
-    if not told:
-        return people[0]
-    return max(told, key=lambda p: p.follows * p.seconds)
+    return max(told, key=lambda p: p.follows) if told else people[0]

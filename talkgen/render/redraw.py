@@ -22,7 +22,7 @@ from talkgen.render.eyes import channel
 from talkgen.render.inpaint import push_pull
 from talkgen.render.interior import Interior, draw_mouth, rounding
 from talkgen.render.jaw import rigid_movement
-from talkgen.render.lower_head import LowerHead
+from talkgen.render.lower_head import FADE_UP_CM, LowerHead
 from talkgen.render.mouth_photo import MouthColors, mean_color
 from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.pose import project, rotation_matrix
@@ -138,8 +138,9 @@ class MouthRedrawer:
         points[:, :2] = own + step
         lips = lower.landmarks(points)[:, :2]
         opened = float(np.linalg.norm(lips[13] - lips[14])) / iod
-        aside = max(parted, float(smoothstep(0.0, SHUT_GAPS[1], np.float32(opened))) * share)
+        aside = max(parted, float(smoothstep(0.0, SHUT_GAPS[1], np.float32(opened))))
         places = self._places(own, marks, aside, scale, iod)
+        places = own + np.float32(share) * (places - own)
 
         box = self._box(own, step, iod, frame.shape)
         if box is None:
@@ -148,7 +149,8 @@ class MouthRedrawer:
         height, width = y1 - y0, x1 - x0
         local = points - np.array([x0, y0, 0], np.float32)
         values = np.column_stack([places, np.ones(len(places), np.float32)]).astype(np.float32)
-        behind, cell = self._rubber(local, values[:, :2], (height, width), box, iod, step)
+        above = _Above(marks[2], -turn[:2, 1], scale)
+        behind, cell = self._rubber(local, values[:, :2], (height, width), box, iod, step, above)
         skin = rasterize(
             local, lower.faces, Fragments.empty(height, width), facing=lower.facing,
             threads=self.threads,
@@ -209,6 +211,7 @@ class MouthRedrawer:
     def _rubber(
         self, local: NDArray[np.float32], places: NDArray[np.float32], size: tuple[int, int],
         box: tuple[int, int, int, int], iod: float, step: NDArray[np.float32],
+        above: _Above,
     ) -> tuple[NDArray[np.float32], int]:  # fmt: skip
         """Return where every `cell`-th pixel comes from, the move extended beyond the face."""
         cell = max(1, round(iod / GRID_EYES))
@@ -230,9 +233,9 @@ class MouthRedrawer:
         fade = 1.0 - smoothstep(0.0, self._reach(step, iod), np.maximum(away - 1.5 * cell, 0.0))
         field = push_pull(field, known)
         field = cv2.GaussianBlur(field, (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)
-        field *= fade[..., None]
         y, x = np.mgrid[:rows, :columns].astype(np.float32)
         at = np.stack([x, y], axis=-1) * np.float32(cell) + origin
+        field *= (fade * above.fade(at))[..., None]
         return np.ascontiguousarray(at + field, np.float32), cell
 
     def _mouth(
@@ -271,6 +274,21 @@ class MouthRedrawer:
             skin.triangle[y0:y1, x0:x1] < 0, drawn, iod, share, seam - corner, rounded,
             parted=parted * share,
         )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Above:
+    """Where the base of the nose is, (2,) pixels, which way is up, (2,), and pixels a cm."""
+
+    base: NDArray[np.float32]
+    up: NDArray[np.float32]
+    scale: float
+
+    def fade(self, at: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return 1 at pixels (..., 2) about the mouth, 0 from the eyes on upwards."""
+        up = self.up / max(float(np.hypot(*self.up)), 1e-3)
+        height = ((at - self.base) @ up) / np.float32(self.scale)
+        return 1.0 - smoothstep(*FADE_UP_CM, height.astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
