@@ -45,9 +45,9 @@ from talkgen.types import (
 )
 
 QUIET_S, SPOKEN_S = 1.2, 2.4
-STILL = (20, 23, 26)
+STILL = (21, 25)
 """Frames of the silence that are looked at, after the onset of 0.5 s."""
-SPOKEN_FROM, EVERY = 36, 5
+SPOKEN_FROM, EVERY = 36, 10
 """First frame of speech that is looked at, and every how many."""
 PARTS = ("posed", "still", "speaking")
 SIZE = 320
@@ -144,7 +144,9 @@ class Bench:
 
     def seen(self, frames: Iterator[ImageArray]) -> tuple[list[ImageArray], list[Face]]:
         """Return the frames in which a face is seen, and the largest face of each."""
-        found = [(f, faces[0]) for f in frames if (faces := self.pipeline.analyzer.analyze(f))]
+        shown = list(frames)
+        tracked = self.pipeline.analyzer.track(iter(shown))
+        found = [(f, faces[0]) for f, faces in zip(shown, tracked, strict=True) if faces]
         return [f for f, _ in found], [face for _, face in found]
 
 
