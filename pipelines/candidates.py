@@ -84,6 +84,7 @@ def choose(
     seed: int = 0,
     target: Emotion | None = None,
     guide: bool = False,
+    scores: FloatArray | None = None,
     on_stage: Callable[[str], object] | None = None,
 ) -> Choice:
     """Return the best of the seeds `seed` to `seed + candidates - 1`.
@@ -92,6 +93,7 @@ def choose(
     motion : makes the motion of a speech by a seed under an emotion, at 25 frames a second
     target : the emotion that was asked for; None: the lips alone decide
     guide : suit its action units to the face first (`talkgen.critic.guide`)
+    scores : (52,) of the portrait's face, where they are known
     """
     say = on_stage or (lambda text: None)
     part = beginning(speech, DECISIVE_S)
@@ -104,18 +106,19 @@ def choose(
             say(f"{one.name} guided: {one.before:.2f} to {one.after:.2f}, {kept}")
     planned = []
     for own in range(seed, seed + candidates):
-        planned.append(Candidate(own, judge.plan(ready, motion(part, own, felt), heard, target)))
+        seen = judge.plan(ready, motion(part, own, felt), heard, target, scores)
+        planned.append(Candidate(own, seen))
         say(f"seed {own}: {_figures(planned[-1].planned)}")
     order = np.argsort(-standing([one.planned for one in planned]), kind="stable")
-    drawn_ones, seen = [], []
+    drawn_ones, shown = [], []
     for one in (planned[i] for i in order[:MOST_DRAWN]):
         frames = drawn(renderer, ready, iter([motion(part, one.seed, felt)]), part)
-        seen.append(judge.show(ready, frames, heard, target))
-        say(f"seed {one.seed} drawn: {_figures(seen[-1])}")
-        drawn_ones.append(Candidate(one.seed, one.planned, seen[-1]))
+        shown.append(judge.show(ready, frames, heard, target))
+        say(f"seed {one.seed} drawn: {_figures(shown[-1])}")
+        drawn_ones.append(Candidate(one.seed, one.planned, shown[-1]))
     known = {one.seed: one for one in drawn_ones}
     return Choice(
-        drawn_ones[int(np.argmax(standing(seen)))],
+        drawn_ones[int(np.argmax(standing(shown)))],
         [known.get(one.seed, one) for one in planned], target, felt, part.seconds, part is speech,
         guidance,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from talkgen.critic.choose import Seen, asked_probability
 from talkgen.critic.dynamics import smoothed
 from talkgen.critic.guide import Guidance, guided, search
+from talkgen.critic.planned import planned_scores
 from talkgen.io.audio import Speech
 from talkgen.motion.behaviour import speaking_share
 from talkgen.motion.facs import FELT
@@ -60,12 +61,20 @@ class Judge:
 
         return hear(speech.blocks(ENGINE_RATE), fps=ENGINE_FPS)
 
-    def plan(self, ready: Any, motion: Motion, heard: Any, target: Emotion | None) -> Seen:
-        """Return what a motion would show of a prepared portrait, by geometry alone."""
+    def plan(
+        self, ready: Any, motion: Motion, heard: Any, target: Emotion | None,
+        scores: FloatArray | None = None,
+    ) -> Seen:  # fmt: skip
+        """Return what a motion would show of a prepared portrait, by geometry alone.
+
+        scores : (52,) of the portrait's face as it is, zeros where they are not known
+        """
         points, weights = projected(ready, motion)
         readings = []
         if target is not None:
-            readings.append(self.expression.of_geometry(points, weights).emotions)
+            own = np.zeros(weights.shape[1], np.float32) if scores is None else scores
+            wanted = planned_scores(own, ready.fit.weights, weights)
+            readings.append(self.expression.of_geometry(points, wanted).emotions)
         return self._seen(points, readings, heard, target)
 
     def show(

@@ -200,7 +200,8 @@ class TalkPipeline:
             choice = choose(
                 self._judges(), self.renderer, judged_portrait(self.renderer, shown), sound,
                 lambda speech, own, felt: joined(moves(speech, ENGINE_FPS, own, felt)),
-                candidates=candidates, seed=seed, target=feeling, guide=guide, on_stage=on_stage,
+                candidates=candidates, seed=seed, target=feeling, guide=guide,
+                scores=shown.face.scores, on_stage=on_stage,
             )  # fmt: skip
             seed, feeling = choice.seed, choice.emotion
 

@@ -13,11 +13,12 @@ from PIL import Image
 
 from talkgen import TalkPipeline
 from talkgen.critic.choose import Seen, asked_probability, in_words, standing
+from talkgen.critic.planned import planned_scores
 from talkgen.errors import InputError
 from talkgen.face.analyzer import FaceAnalyzer
 from talkgen.io.audio import as_speech
 from talkgen.motion.emotion import parse_emotion
-from talkgen.motion.facs import PROTOTYPES
+from talkgen.motion.facs import PROTOTYPES, weights_of_units
 from talkgen.motion.generator import MotionGenerator
 from talkgen.pipelines.candidates import asked_words, beginning, choose, judged_portrait
 from talkgen.pipelines.judge import Judge
@@ -121,6 +122,24 @@ def test_projected_landmarks_are_where_the_drawn_face_is_found(
     apart = np.linalg.norm(found[0, 33, :2] - found[0, 263, :2])
     off = np.linalg.norm(face.landmarks[:468, :2] - found[0, :468, :2], axis=1) / apart
     assert np.median(off) < 0.03
+
+
+def test_scores_are_foretold(
+    analyzer: FaceAnalyzer, renderer: MeshRenderer, portrait: Portrait, ready: Any
+) -> None:
+    """Nearer to what the analyzer scores of the drawn face than the portrait's own scores are."""
+    weights = weights_of_units({
+        unit: np.full(1, value, np.float32) for unit, value in PROTOTYPES["surprise"].items()
+    })  # fmt: skip
+    zeros = np.zeros((1, 3))
+    motion = Motion(weights, zeros, zeros)
+    _, posed = projected(ready, motion)
+    (found,) = planned_scores(portrait.face.scores, ready.fit.weights, posed)
+    (face,) = analyzer.analyze(next(renderer.render(ready, motion)))
+    own = np.abs(face.scores - portrait.face.scores)
+    assert np.abs(face.scores - found).sum() < 0.8 * own.sum()
+    assert (found >= 0).all()
+    assert (found <= 1).all()
 
 
 def test_the_widest_mouth_is_kept_where_surprise_is_asked_for(
