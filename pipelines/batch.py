@@ -84,12 +84,19 @@ def locked(state: StateFolder) -> Iterator[None]:
 
 def missing(jobs: Sequence[Job], state: StateFolder, *, scored: bool = False) -> list[Job]:
     """Return the jobs that are still to be done; `scored`: those that lack scores too."""
-    lacking = []
-    for job in jobs:
-        unscored = scored and job.scoring is not None and not _was_scored(state, job)
-        if unscored or not state.is_done(job.name, job.key, job.outputs):
-            lacking.append(job)
-    return lacking
+    lacking = {
+        job.name for job in jobs
+        if not is_done(state, job)
+        or (scored and job.scoring is not None and not _was_scored(state, job))
+    }  # fmt: skip
+    while more := {job.name for job in jobs if job.after & lacking} - lacking:
+        lacking |= more  # these too, if what they read changes
+    return [job for job in jobs if job.name in lacking]
+
+
+def is_done(state: StateFolder, job: Job) -> bool:
+    """Return whether a job's files are there, made of what there is now."""
+    return state.is_done(job.name, job.key, job.outputs, job.after)
 
 
 def _was_scored(state: StateFolder, job: Job) -> bool:
@@ -169,6 +176,8 @@ class Batch:
                 end(Outcome(job, "failed", error=f"it reads what row {row} was to make"))
             elif len(ended) < len(job.after):
                 later.append((job, attempt))
+            elif self._nothing_to_do(job):  # what it reads has been made anew, and is the same
+                end(self._kept(job))
             else:
                 place = self.state.place(job.name, attempt)
                 place.mkdir(parents=True, exist_ok=True)
@@ -178,7 +187,11 @@ class Batch:
         waiting.extendleft(reversed(later))
 
     def _only_scores(self, job: Job) -> bool:
-        return job.scoring is not None and self.state.is_done(job.name, job.key, job.outputs)
+        return job.scoring is not None and is_done(self.state, job)
+
+    def _nothing_to_do(self, job: Job) -> bool:
+        unscored = self.scored and job.scoring is not None and not _was_scored(self.state, job)
+        return is_done(self.state, job) and not unscored
 
     def _ended(self, job: Job, done: Done, end: Callable[[Outcome], None]) -> bool:
         """Take note of an attempt that ended; return whether it is to be made again."""
@@ -195,7 +208,7 @@ class Batch:
             answer.get("scores", {}),
         )  # fmt: skip
         if not outcome.error:
-            self._commit(outcome)
+            self._commit(outcome, answer.get("checkpoints", []))
         if outcome.error:
             outcome.status = "failed"
         self.state.log(
@@ -206,7 +219,7 @@ class Batch:
         end(outcome)
         return False
 
-    def _commit(self, outcome: Outcome) -> None:
+    def _commit(self, outcome: Outcome, checkpoints: Sequence[str]) -> None:
         job = outcome.job
         if self._only_scores(job):
             known = self.state.record(job.name) or {}
@@ -217,7 +230,8 @@ class Batch:
         about = {
             "row": job.row, "command": job.command, "key": job.key, "seconds": outcome.seconds,
             "attempts": outcome.attempts, "worker": outcome.worker, "notes": outcome.notes,
-            "scores": outcome.scores, "scored": self.scored,
+            "scores": outcome.scores, "scored": self.scored, "read": self.state.read(job.after),
+            "checkpoints": {name: self.state.checkpoint(name) for name in checkpoints},
             "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
         place = self.state.place(job.name, outcome.attempts)

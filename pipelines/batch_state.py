@@ -18,11 +18,12 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from talkgen.errors import InputError, OutputError
+from talkgen import hub
+from talkgen.errors import CheckpointError, InputError, OutputError
 from talkgen.hub import sha256
 from talkgen.io.output import output_error, whole_file
 
@@ -117,15 +118,35 @@ class StateFolder:
             return None
         return found if isinstance(found, dict) else None
 
-    def is_done(self, name: str, key: str, outputs: Sequence[str]) -> bool:
-        """Return whether a job was done with this key and its files are as it left them."""
+    def is_done(
+        self, name: str, key: str, outputs: Sequence[str], after: Collection[str] = ()
+    ) -> bool:
+        """Return whether a job was done with this key, its files are as it left them, and so are
+        the checkpoints that it used and what the jobs `after` which it comes have made."""
         found = self.record(name)
-        if found is None or found.get("key") != key:
+        if found is None or found.get("key") != key or found.get("read", {}) != self.read(after):
+            return False
+        if any(self.checkpoint(n) != was for n, was in found.get("checkpoints", {}).items()):
             return False
         files: Mapping[str, Any] = found.get("files", {})
         if not all(any(f == out or f.startswith(out + "/") for f in files) for out in outputs):
             return False
         return all(self._unchanged(self.folder / file, about) for file, about in files.items())
+
+    def read(self, after: Collection[str]) -> dict[str, dict[str, str]]:
+        """Return the digests of what some jobs have made, by job and file."""
+        files = {name: (self.record(name) or {}).get("files", {}) for name in sorted(after)}
+        return {
+            name: {file: about["sha256"] for file, about in made.items()}
+            for name, made in files.items()
+        }
+
+    def checkpoint(self, name: str) -> str:
+        """Return the digest of a checkpoint, "" where there is none."""
+        try:
+            return self.digests.of(hub.resolve(name))
+        except (CheckpointError, OSError):
+            return ""
 
     @staticmethod
     def _unchanged(path: Path, about: Mapping[str, Any]) -> bool:

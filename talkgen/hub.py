@@ -21,6 +21,9 @@ CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 REGISTRY_NAME = "registry.json"
 
+RESOLVED: set[str] = set()
+"""Names of the checkpoints that this process has asked for."""
+
 
 def user_cache() -> Path:
     """Return the folder for a user's own checkpoints (`TALKGEN_CACHE`, else the XDG cache)."""
@@ -51,6 +54,7 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     if text and given.parts == (text,):  # a bare name, no path
         for folder in search_folders():
             if (folder / text / CONFIG_NAME).is_file():
+                RESOLVED.add(text)
                 return folder / text
             looked.append(str(folder / text))
     raise CheckpointError(

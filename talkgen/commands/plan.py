@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import talkgen
-from talkgen import hub
 from talkgen.commands.rows import Commands, Row, digest, read_table
 from talkgen.commands.runner import CommandRunner, Task
-from talkgen.errors import CheckpointError, InputError, TalkgenError
+from talkgen.errors import InputError, TalkgenError
 from talkgen.io.fetch import fetched, is_url
 
 if TYPE_CHECKING:
@@ -166,26 +165,19 @@ class Plan:
 
     def _keyed(self, planned: list[Planned]) -> None:
         """Give each row the key that changes with all that its result hangs on."""
-        base = [talkgen.__version__, self._checkpoints()]
         made = {
-            os.path.realpath(self.state.folder / file): one
+            os.path.realpath(self.state.folder / file): file
             for one in planned
             for file in one.written
         }
-
-        def keyed(one: Planned) -> str:
-            if not one.key:
-                for file in one.files:
-                    maker = made.get(os.path.realpath(file))
-                    one.files[file] = self._content(Path(file)) if maker is None else keyed(maker)
-                trial = str(self._trial)
-                outputs = {value: "" for value in _flat(one.row.values) if value.startswith(trial)}
-                meaning = self.commands.meaning(one.row, {**one.files, **outputs})
-                one.key = digest([*base, one.row.command, meaning, sorted(one.written)])
-            return one.key
-
         for one in planned:
-            keyed(one)
+            for file in one.files:  # what other rows make counts when it is there
+                maker = made.get(os.path.realpath(file))
+                one.files[file] = self._content(Path(file)) if maker is None else f"made: {maker}"
+            trial = str(self._trial)
+            outputs = {value: "" for value in _flat(one.row.values) if value.startswith(trial)}
+            meaning = self.commands.meaning(one.row, {**one.files, **outputs})
+            one.key = digest([talkgen.__version__, one.row.command, meaning, sorted(one.written)])
         self.state.digests.save()
 
     def _content(self, path: Path) -> str:
@@ -202,21 +194,12 @@ class Plan:
             return digest([found, *named])
         return str(found)
 
-    def _checkpoints(self) -> dict[str, str]:
-        """Return the digests of the shipped networks."""
-        out = {}
-        for name in hub.registry():
-            with contextlib.suppress(CheckpointError, OSError):
-                folder = hub.resolve(name)
-                out[name] = self.state.digests.of(folder)
-        return out
-
     def _checked(self, planned: list[Planned]) -> None:
         """Let each command look at what it was given, as far as that is there yet and not done."""
         for one in planned:
             if one.after or one.row.number in self.faults:
                 continue
-            if one.key and self.state.is_done(one.name, one.key, one.written):
+            if one.key and self.state.is_done(one.name, one.key, one.written, ()):
                 continue
             try:
                 self.runner.check(one.row)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from talkgen import hub
 from talkgen.commands.rows import Commands, Row
 from talkgen.errors import TalkgenError
 from talkgen.terminal import Say, heard_by
@@ -125,7 +126,10 @@ class CommandRunner:
                     self._run(task.row, task.outputs, place)
                 took = round(time.monotonic() - start, 3)
                 scores = {} if task.scored is None else self._scores(*task.scored, place)
-            return {"notes": list(dict.fromkeys(notes)), "scores": scores, "seconds": took}
+            return {
+                "notes": list(dict.fromkeys(notes)), "scores": scores, "seconds": took,
+                "checkpoints": sorted(hub.RESOLVED),
+            }  # fmt: skip
         except TalkgenError as error:
             return {"error": " ".join(str(error).split()), "notes": notes}
         except MemoryError:

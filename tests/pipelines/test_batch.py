@@ -51,7 +51,7 @@ class Writer:
         target.parent.mkdir(parents=True, exist_ok=True)
         read = Path(task.reads).read_text() if task.reads else ""
         target.write_text(read + task.text)
-        return {"scores": {"letters": len(task.text)}, "notes": []}
+        return {"scores": {"letters": len(task.text)}, "notes": [], "checkpoints": ["head"]}
 
 
 def job(file: str, text: str = "x", **options: Any) -> Job:
@@ -118,6 +118,33 @@ def test_a_failure_stops_nothing_but_what_reads_it(tmp_path: Path) -> None:
     assert table[0]["error"] == "no face"
     assert table[2]["letters"] == "1"
     assert statuses(run(tmp_path, jobs[2:])) == ["kept", "kept"]
+
+
+def test_other_networks_count_where_they_were_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = {"head": "one", "other": "one"}
+    monkeypatch.setattr(StateFolder, "checkpoint", lambda self, name: now[name])
+    jobs = [job("a.txt"), job("b.txt")]
+    run(tmp_path, jobs)
+    now["other"] = "two"  # none of theirs
+    assert statuses(run(tmp_path, jobs)) == ["kept", "kept"]
+    now["head"] = "two"
+    assert statuses(run(tmp_path, jobs)) == ["made", "made"]
+
+
+def test_readers_are_done_again_where_what_they_read_changed(tmp_path: Path) -> None:
+    def jobs(text: str, key: str) -> list[Job]:
+        first = replace(job("a.txt", text), key=key)
+        return [job("b.txt", after=frozenset({"a.txt"}), reads=str(tmp_path / "a.txt")), first]
+
+    assert statuses(run(tmp_path, jobs("one", "1"))) == ["made", "made"]
+    assert statuses(run(tmp_path, jobs("one", "2"))) == ["kept", "made"]  # the same came of it
+    assert len(missing(jobs("two", "3"), StateFolder(tmp_path))) == 2
+    assert statuses(run(tmp_path, jobs("two", "3"))) == ["made", "made"]
+    assert (tmp_path / "b.txt").read_text() == "twox"
+    (tmp_path / "a.txt").unlink()
+    assert statuses(run(tmp_path, jobs("two", "3"))) == ["kept", "made"]
 
 
 def test_a_worker_that_dies_takes_only_its_attempt(tmp_path: Path) -> None:
