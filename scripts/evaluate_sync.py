@@ -90,16 +90,19 @@ def main() -> None:
         make(args.made, Path(args.data) / "data", {n: real[n][1] for n in live[::2]})
         made = readings(sorted(args.made.glob("*.mp4")), args.tracks / "made")
         found = {name: critic.of_lips(*pair) for name, pair in made.items()}
-        between = [own[n].confidence for n in live]
+        stretches = [
+            found.confidence
+            for name in live
+            for found in sync_measure.stretches(critic, *real[name], round(25 * MADE_S))
+        ]
         result["made by talkgen talk"] = {
             "clips": {name: verdict(one) for name, one in found.items()},
             **sync_measure.share_within(found.values()),
-            "confidence of real clips, least and most": [
-                round(min(between), 3), round(max(between), 3)
-            ],
-            "share inside": round(
-                sum(min(between) <= f.confidence <= max(between) for f in found.values())
-                / len(found), 3
+            "inside confidences of whole real clips": sync_measure.inside(
+                found.values(), [own[n].confidence for n in live]
+            ),
+            "inside confidences of real stretches as long": sync_measure.inside(
+                found.values(), stretches
             ),
         }  # fmt: skip
     known = json.loads(args.results.read_text()) if args.results.exists() else {}

@@ -121,6 +121,28 @@ def foreign(
     }  # fmt: skip
 
 
+def stretches(critic: SyncCritic, landmarks: FloatArray, sound: Audio, frames: int) -> list[Sync]:
+    """Return the verdicts of stretches of a clip, each judged as a clip of its own, half over the
+    one before."""
+    per_frame = sound.rate / ENGINE_FPS
+    out = []
+    for start in range(0, len(landmarks) - frames + 1, frames // 2):
+        first, last = round(start * per_frame), round((start + frames) * per_frame)
+        part = Audio(sound.samples[first:last], sound.rate)
+        out.append(critic.of_lips(landmarks[start : start + frames], part))
+    return out
+
+
+def inside(verdicts: Iterable[Sync], confidences: Sequence[float]) -> dict[str, Any]:
+    """Return the range of confidences, their number, and the share of verdicts inside it."""
+    low, high = min(confidences), max(confidences)
+    share = np.mean([low <= found.confidence <= high for found in verdicts])
+    return {
+        "least": round(low, 3), "most": round(high, 3), "n": len(confidences),
+        "share_inside": round(float(share), 3),
+    }  # fmt: skip
+
+
 def windows_of(critic: SyncCritic, clip: SyncClip, frames: int, step: int) -> list[Sync]:
     """Return the verdicts of stretches of a clip, each `frames` long."""
     seen = critic.vectors("see", lip_features(clip.lips), 1)

@@ -18,9 +18,11 @@ from talkgen.training.sync_measure import (
     draws,
     energy_offset,
     foreign,
+    inside,
     made_late,
     share_within,
     shift_figures,
+    stretches,
 )
 from talkgen.training.sync_train import SyncTask, lag_target, train
 from talkgen.types import Audio
@@ -137,6 +139,11 @@ def test_the_sound_of_others_is_told_apart():
     assert found["pairs"] == 6
     assert found["told_apart"] == 1.0
     assert found["mean"] == pytest.approx(0.1)
+    points, sound = np.zeros((100, 478, 3), np.float32), Audio(np.zeros(64000, np.float32))
+    parts = stretches(critic, points, sound, 40)
+    assert len(parts) == 4
+    assert inside(parts, [0.2, 0.6]) == {"least": 0.2, "most": 0.6, "n": 2, "share_inside": 1.0}
+    assert inside(parts, [0.1, 0.3])["share_inside"] == 0.0
     near = {"a": sync_of(np.ones(2 * REACH + 1), 9)}
     assert agreement(near, {"a": -REACH}, ["a"])["agree"] == 1
     assert agreement(near, {"a": 0}, ["a"])["not"] == ["a"]
