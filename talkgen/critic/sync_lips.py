@@ -68,7 +68,7 @@ def around_of(values: FloatArray) -> FloatArray:
 def known_points(landmarks: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
     """(T, 478, 3) with NaN where no face was seen to the same with the gaps filled (straight lines
     between, held at the ends), and (T,) where it was seen. At least one frame must be."""
-    seen = np.isfinite(landmarks).all((1, 2))
+    seen = np.asarray(np.isfinite(landmarks).all((1, 2)))
     if seen.all():
         return landmarks, seen
     known = np.flatnonzero(seen)

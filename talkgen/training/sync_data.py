@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,13 +91,13 @@ def vary_lips(lips: FloatArray, rng: np.random.Generator, noise: float) -> Float
     if rng.random() < 0.5:
         lips = lips[:, MIRRORED] * np.array([-1, 1], np.float32)
     middle = lips.mean(0)
-    lips = middle + (lips - middle) * rng.uniform(0.6, 1.5, (1, 1, 2))
+    livelier: Any = middle + (lips - middle) * rng.uniform(0.6, 1.5, (1, 1, 2))
     tilt = rng.normal(0, 0.05)
     cos, sin = np.cos(tilt), np.sin(tilt)
-    lips = lips @ np.array([[cos, -sin], [sin, cos]]) * rng.uniform(0.85, 1.15, (1, 1, 2))
+    wider = livelier @ np.array([[cos, -sin], [sin, cos]]) * rng.uniform(0.85, 1.15, (1, 1, 2))
     spread = rng.uniform(0, noise)
-    lips = lips + rng.normal(0, spread, lips.shape) + rng.normal(0, spread, (len(lips), 1, 2))
-    return np.asarray(lips, np.float32)
+    tremble = rng.normal(0, spread, wider.shape) + rng.normal(0, spread, (len(wider), 1, 2))
+    return np.asarray(wider + tremble, np.float32)
 
 
 class SyncSampler:
