@@ -108,7 +108,7 @@ def choose(
     for own in range(seed, seed + candidates):
         seen = judge.plan(ready, motion(part, own, felt), heard, target, scores)
         planned.append(Candidate(own, seen))
-        say(f"seed {own}: {_figures(planned[-1].planned)}")
+        say(f"seed {own} by its motion: {_figures(seen)}")
     order = np.argsort(-standing([one.planned for one in planned]), kind="stable")
     drawn_ones, shown = [], []
     for one in (planned[i] for i in order[:MOST_DRAWN]):
@@ -171,5 +171,5 @@ def asked_words(target: Emotion) -> str:
 
 
 def _figures(seen: Seen) -> str:
-    asked = "" if seen.asked is None else f"emotion {seen.asked:.2f}, "
+    asked = "" if seen.asked is None else f"emotion {seen.asked:.3f}, "
     return f"{asked}sync {seen.confidence:.3f} at {seen.offset:+d}"

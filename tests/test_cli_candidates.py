@@ -64,7 +64,7 @@ def test_candidates_are_reported_and_the_best_is_drawn(run, small, speech, tmp_p
     )  # fmt: skip
     assert code == 0, err
     assert out.exists()
-    assert "seed 4: emotion" in err
+    assert "seed 4 by its motion: emotion" in err
     assert "seed 5 drawn: emotion" in err
     assert "seed 5 kept of 2 candidates; asked for surprise 0.70; measured" in err
     code, _, err = run(

@@ -16,9 +16,10 @@ from talkgen.critic.fer_clip import asked_share
 from talkgen.motion.emotion import strengths_at
 from talkgen.types import EMOTIONS, Emotion, FloatArray
 
-LEAST_SPREAD = (0.05, 0.05)
-"""Spreads of the emotion's probability, and of confidence over its mean, that count as one: by less
+LEAST_SPREAD = 0.05
+"""Spread over the mean, of the emotion's probability and of confidence, that counts as one: by less
 candidates differ less than by a standard score."""
+LEAST_PROBABILITY = 1e-4
 IN_STEP = 1
 """Frames that lips may be off the sound without being worse for it."""
 OUT_OF_STEP = 2.0
@@ -52,15 +53,18 @@ def asked_probability(
 
 
 def standing(found: Sequence[Seen]) -> FloatArray:
-    """(N,) how each candidate stands among the others: standard scores of the emotion's probability
-    and of the confidence, added, less what lips out of step cost. Higher is better."""
+    """(N,) how each candidate stands among the others, higher is better: standard scores of the
+    emotion's log probability and of the confidence, added, less what lips out of step cost.
+
+    Logarithms, since geometry alone ranks candidates of one emotion well but is far less sure.
+    """
     confidence = np.array([one.confidence for one in found], np.float64)
-    least = LEAST_SPREAD[1] * max(abs(float(confidence.mean())), 1e-6)
+    least = LEAST_SPREAD * max(abs(float(confidence.mean())), 1e-6)
     out = (confidence - confidence.mean()) / max(float(confidence.std()), least)
-    asked = [one.asked for one in found]
-    if all(a is not None for a in asked):
-        p = np.array(asked, np.float64)
-        out = out + (p - p.mean()) / max(float(p.std()), LEAST_SPREAD[0])
+    asked = [one.asked for one in found if one.asked is not None]
+    if len(asked) == len(found):
+        p = np.log(np.maximum(asked, LEAST_PROBABILITY))
+        out = out + (p - p.mean()) / max(float(p.std()), LEAST_SPREAD)
     late = np.array([max(0, abs(one.offset) - IN_STEP) for one in found])
     return np.asarray(out - OUT_OF_STEP * late, np.float32)
 

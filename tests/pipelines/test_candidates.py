@@ -257,6 +257,8 @@ def test_standing_heeds_emotion_and_lips() -> None:
     near = standing([seen(0.5, 1.0), seen(0.9, 1.2, offset=1)])
     assert near.argmax() == 1
     assert np.ptp(standing([seen(0.5, 1.0), seen(0.5005, 1.001)])) < 0.2  # alike
+    unsure = standing([seen(0.025, 1.0), seen(0.018, 1.01)])  # by geometry: the ranks count
+    assert unsure.argmax() == 0
     assert standing([seen(None, 3.0), seen(None, 2.0)]).argmax() == 0
     assert np.isfinite(standing([seen(0.2, 0.0)])).all()
 
