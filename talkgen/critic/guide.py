@@ -65,7 +65,7 @@ def guided(emotion: Emotion, found: Mapping[str, Mapping[str, float]]) -> Emotio
             continue
         for unit, share in found.get(name, PROTOTYPES[name]).items():
             part = strengths[:, column] * np.float32(share)
-            out[unit] = np.minimum(out[unit] + part, 1.0) if unit in out else part
+            out[unit] = np.minimum(out[unit] + part if unit in out else part, 1.0)
     return replace(emotion, action_units=out) if out else emotion
 
 

@@ -93,5 +93,7 @@ def test_a_guided_track_asks_for_the_found_units() -> None:
     np.testing.assert_allclose(
         emotion_offsets(same, times), emotion_offsets(track, times), atol=1e-5
     )
+    most = guided(parse_emotion("happy"), {"happy": {"AU12": 1.6}})
+    assert units_of(most)["AU12"].max() == 1.0
     neutral = parse_emotion("neutral")
     assert guided(neutral, {}) is neutral
