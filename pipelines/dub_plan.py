@@ -16,7 +16,7 @@ FITS: tuple[Fit, ...] = ("trim", "hold", "loop", "slow")
 
 YAW_DEG, PITCH_DEG = (38.0, 50.0), (32.0, 44.0)
 """Turns from which a face is left as it is more and more, and wholly."""
-SURE = (0.30, 0.50)
+SURE = (0.42, 0.58)
 """How clearly the mouth is seen: under the first it is left, from the second on drawn in whole."""
 SIZE_PX = (40.0, 56.0)
 """The same for the size of the face."""

@@ -16,6 +16,8 @@ from talkgen.types import MOTION_CHANNELS, NUM_LANDMARKS, FloatArray
 
 FADE_UP_CM = (0.4, 2.6)
 """Heights over the base of the nose between which the move of the face fades."""
+FADE_DOWN_CM = (0.8, 4.0)
+"""Depths under the chin between which it fades down the neck."""
 FADE_BACK_CM = (2.0, 6.5)
 """Depths behind the corners of the mouth between which it fades towards the ears."""
 LIPS_OWN_CM = (0.5, 2.2)
@@ -28,6 +30,7 @@ class LowerHead:
     """The vertices about mouth, jaw and cheeks, and those that carry landmarks.
 
     ready : the person's portrait
+    rows : (n,) which vertices of the head these are
     faces : (F, 3) int32, skin of the lower face, in rows of this part; weld : (n,) int32
     move : (n,) float32, share of a move that a vertex makes; own : (n,) share of the person's own
         lips in it; ways : the hidden inside of the lips; near_band : (k,) of its vertices, which
@@ -40,7 +43,9 @@ class LowerHead:
         base, corners = float(marks[2, 1]), float(marks[[61, 291], 2].mean())
         up = 1.0 - smoothstep(*FADE_UP_CM, base - neutral[:, 1])
         back = 1.0 - smoothstep(*(corners + np.array(FADE_BACK_CM, np.float32)), neutral[:, 2])
-        move = (up * back).astype(np.float32)
+        chin = float(marks[152, 1])
+        down = 1.0 - smoothstep(*FADE_DOWN_CM, neutral[:, 1] - chin)
+        move = (up * back * down).astype(np.float32)
         faces = skin[(move[skin] > 0).any(axis=1)]
         used = np.unique(np.concatenate(
             [faces.ravel(), head.landmark_faces.ravel(), ready.jaw_vertices]
@@ -48,6 +53,7 @@ class LowerHead:
         used = np.unique(np.concatenate([used, head.weld[used]]))
         row = np.full(len(neutral), -1, np.int32)
         row[used] = np.arange(len(used))
+        self.rows = used
         self.interocular = head.interocular_of(neutral)
         self.facing = ready.facing
         self.neutral = np.ascontiguousarray(neutral[used])

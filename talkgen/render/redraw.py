@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from talkgen.face.fit import HeadFit
 from talkgen.raster.fragments import Fragments, coverage, interpolate, rasterize
 from talkgen.render.background import smoothstep
-from talkgen.render.composite import sample_moved, source_map
+from talkgen.render.composite import lay_over, sample_moved, source_map
+from talkgen.render.covers import Covers
 from talkgen.render.eyes import channel
 from talkgen.render.inpaint import push_pull
 from talkgen.render.interior import Interior, draw_mouth, rounding
@@ -27,7 +28,7 @@ from talkgen.render.mouth_photo import MouthColors, mean_color
 from talkgen.render.portrait import PreparedPortrait
 from talkgen.render.pose import project, rotation_matrix
 from talkgen.render.rings import CHEEKS, INNER_LIPS, LOWER_INNER, OUTER_LIPS, UPPER_INNER
-from talkgen.render.texture import lip_places
+from talkgen.render.texture import lip_places, toward_viewer
 from talkgen.types import MOTION_CHANNELS, FloatArray, ImageArray
 
 LOWER = np.array([name.startswith(("jaw", "mouth", "cheekPuff", "tongue"))
@@ -104,6 +105,11 @@ class MouthRedrawer:
         shape = self.lower.deform(np.asarray(ready.fit.weights, np.float32))
         marks = ready.landmarks[:, :2].astype(np.float32)
         on_mesh = ready.fit.project(self.lower.landmarks(shape))[:, :2]
+        toward = toward_viewer(points_of(ready), ready.skin_faces, ready.head.weld, ready.facing)
+        self.covers = Covers(
+            self.lower, ready.image, ready.own_places[self.lower.rows], toward[self.lower.rows],
+            ready.interocular,
+        )  # fmt: skip
         self._own_step = (marks - on_mesh)[list(NOSE)] / np.float32(ready.interocular)
 
     def draw(
@@ -161,6 +167,10 @@ class MouthRedrawer:
         region = frame[y0:y1, x0:x1].copy()
         sample_moved(frame, into, span, region, self.threads)
         self._mouth(region, skin, local, vertices, wanted, seen, parted, share, box)
+        source[:, :2] = own
+        covered = self.covers.mask(frame, source, iod, box)
+        if covered is not None:
+            lay_over(region, frame[y0:y1, x0:x1].astype(np.float32), covered)
         return Redrawn(box, region)
 
     def _see_light(self, frame: ImageArray, landmarks: FloatArray) -> None:
@@ -302,6 +312,12 @@ class Redrawn:
     def nothing(cls) -> Redrawn:
         """Return no change."""
         return cls((0, 0, 0, 0), np.zeros((0, 0, 3), np.uint8))
+
+
+def points_of(ready: PreparedPortrait) -> NDArray[np.float32]:
+    """Return (V, 3) pixels and depth of a portrait's head as photographed."""
+    shift = np.asarray(ready.fit.translation, np.float32)
+    return project(ready.source, ready.source_rotation, float(ready.fit.scale), shift)
 
 
 def cheek_light(image: ImageArray, landmarks: FloatArray) -> NDArray[np.float32]:

@@ -109,3 +109,23 @@ def test_teeth_are_found_where_they_show(portrait: Portrait) -> None:
     lips[13] = lips[14]
     assert 0.0 <= own <= 1.0
     assert teeth_shown(dark, lips, face.interocular) == 0.0
+
+
+def test_what_lies_before_the_chin_stays(
+    portrait: Portrait, redrawer: MouthRedrawer, seen: Seen
+) -> None:
+    marks, reach = portrait.face.landmarks, 0.16 * seen.interocular
+    x, y = 0.5 * (marks[17, :2] + marks[152, :2])
+    rows, columns = np.mgrid[: len(portrait.image), : portrait.image.shape[1]]
+    disc = np.hypot(columns - x, rows - y) < reach
+    covered = portrait.image.copy()
+    covered[disc] = 20
+    made = mouth(seen, covered, 0.5, redrawer)
+    off = np.abs(made.astype(int) - covered).max(axis=2)
+    inner = np.hypot(columns - x, rows - y) < 0.8 * reach
+    assert off[inner].max() < 25  # of 150 where the chin would show
+    lips = slice(int(marks[13, 1]) - 3, int(marks[14, 1]) + 3), slice(int(x) - 9, int(x) + 9)
+    assert off[lips].mean() > 3  # the mouth moves all the same
+    bare = mouth(seen, portrait.image, 0.5, redrawer)
+    moved = np.abs(bare.astype(int) - portrait.image).max(axis=2)
+    assert moved[inner].mean() > 3
