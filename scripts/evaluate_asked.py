@@ -95,13 +95,21 @@ def main() -> None:
     kept = json.loads(args.out.read_text("utf-8")) if args.only and args.out.exists() else {}
     seconds = kept.get("seconds", {}) | {args.only or "all": round(time.perf_counter() - began)}
     result = kept | found | {
-        "seconds": seconds, "seed": 0, "date": datetime.date.today().isoformat(),
+        "seconds": seconds, "seed": 0, "checkpoint": weights_of(args.critic),
+        "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
     }  # fmt: skip
     from talkgen.io.output import whole_file
 
     with whole_file(args.out) as part:
         part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def weights_of(critic: str) -> str:
+    """Return the first 16 digits of the SHA-256 of a checkpoint's weights."""
+    from talkgen import hub
+
+    return hub.sha256(hub.resolve(critic) / hub.WEIGHTS_NAME)[:16]
 
 
 class Bench:

@@ -31,6 +31,7 @@ FILLS = ("blur", "mean")
 
 
 def main() -> None:
+    from talkgen import hub
     from talkgen.critic.explain import decision, places, seen_crops
     from talkgen.critic.fer import FERCritic
     from talkgen.critic.heat import deletion, heat
@@ -76,6 +77,7 @@ def main() -> None:
         print(kind, json.dumps(result[kind]), flush=True)
         tiles.append((crops, maps, regions, seen))
     result |= {"what": __doc__.split("\n\n")[2].replace("\n", " "), "seed": 0,
+               "checkpoint": hub.sha256(hub.resolve(args.critic) / hub.WEIGHTS_NAME)[:16],
                "date": datetime.date.today().isoformat()}  # fmt: skip
     from talkgen.io.output import whole_file
 
