@@ -18,8 +18,13 @@ from typing import Annotated, Any
 import typer
 
 from talkgen.face.analyzer import FaceAnalyzer
+from talkgen.synthetic.heads import HeadStudio
 from talkgen.training import expression_data as data_of
 from talkgen.training.expression_posed import calm_portraits, posed, spoken
+from talkgen.training.expression_rendered import unit_heads
+
+HELD_SEED = 100_003
+"""Added to the seed for people kept aside, as in render_heads.py."""
 
 
 def main(
@@ -28,6 +33,8 @@ def main(
     rendered: Annotated[Path, typer.Option(help="Folder of render_heads.py.")],
     held: Annotated[Path, typer.Option(help="The same, of people kept aside.")],
     people: Annotated[int, typer.Option(help="Portraits that are posed.")] = 360,
+    heads: Annotated[int, typer.Option(help="Heads rendered for their action units.")] = 5000,
+    bank: Annotated[Path | None, typer.Option(help="Folder that keeps the heads' skins.")] = None,
     seed: Annotated[int, typer.Option(help="Which portraits, poses and sounds.")] = 0,
     only: Annotated[str, typer.Option(help="Only this file: labelled, taught, ...")] = "",
 ) -> None:
@@ -49,6 +56,10 @@ def main(
         bank = spoken(MotionGenerator.from_pretrained(), sounds, seed=seed)
         return posed(portraits, bank, analyzer, seed=seed)
 
+    def units(count: int, *, held: bool) -> data_of.Faces:
+        studio = HeadStudio.from_data(data, held=held, seed=seed + held * HELD_SEED, folder=bank)
+        return unit_heads(studio, analyzer, count, seed=seed + held * HELD_SEED)
+
     def frames() -> data_of.Faces:
         gathered = data_of.Gathered()
         for image, face, person in data_of.clip_frames(data, analyzer):
@@ -61,6 +72,8 @@ def main(
         "rendered": lambda: data_of.rendered(rendered, analyzer),
         "held": lambda: data_of.rendered(held, analyzer),
         "clips": frames,
+        "units": lambda: units(heads, held=False),
+        "units_held": lambda: units(400, held=True),
         "posed": lambda: pose(calm_portraits(data, people, seed=seed)),
         "modern": lambda: pose(data_of.calm_frames(data, analyzer)),
     }

@@ -1,9 +1,9 @@
 """The expression network: a grey crop and the geometry of a face become emotions and action units.
 
 Two readers that err differently, in the manner of POSTER++ (Mao et al. 2023, images beside
-landmarks) but small: a convolutional trunk, first taught what the landmark teacher and exact
-renderings say (scores, points), and a linear reader of landmarks and expression scores. Their
-probabilities are averaged, then calibrated together.
+landmarks) but small. One is linear, on landmarks, expression scores and the features of a trunk
+that has only learned what faces do (it gives the action units too). The other is the same trunk
+taught on to emotions. Their probabilities are averaged, then calibrated together.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ class ExpressionConfig(Config):
     """Sizes of the network.
 
     side : pixels of the crop; stem, widths, depths : of the trunk; hidden : its features
-    shapes : directions of landmark movement that the geometric reader looks at
-    geometry_hidden : its features
+    shapes : directions of landmark movement that the linear reader looks at
     """
 
     side: int = NET_SIDE
@@ -41,23 +40,37 @@ class ExpressionConfig(Config):
     depths: tuple[int, ...] = (2, 2, 2, 2)
     hidden: int = 160
     shapes: int = 48
-    geometry_hidden: int = 64
 
 
 class Seen(NamedTuple):
     """What the network says of B faces.
 
     logits : (B, 8) logarithms of the calibrated probabilities of EMOTIONS
-    by_picture, by_geometry : (B, 8) those of each reader alone, not calibrated
+    by_picture, by_reading : (B, 8) those of the trunk taught on, and of the linear reader alone
     units : (B, U) intensities in [0, 1] in the order of UNITS
-    hidden : (B, hidden) features of the picture
     """
 
     logits: Tensor
     by_picture: Tensor
-    by_geometry: Tensor
+    by_reading: Tensor
     units: Tensor
-    hidden: Tensor
+
+
+class Trunk(nn.Module):
+    """Crops (B, 1, S, S) from -1.5 to 1.5 become features (B, hidden)."""
+
+    def __init__(self, c: ExpressionConfig) -> None:
+        super().__init__()
+        self.body = trunk(c.stem, c.widths, c.depths, inputs=1)
+        cells = (c.side >> (1 + len(c.widths))) ** 2
+        self.squeeze = nn.Sequential(
+            nn.Linear(c.widths[-1] * cells, c.hidden), nn.LayerNorm(c.hidden), nn.ReLU()
+        )
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """Return the features."""
+        out: Tensor = self.squeeze(self.body(crops).flatten(1))
+        return out
 
 
 class ExpressionNet(ModelMixin, nn.Module):
@@ -69,14 +82,11 @@ class ExpressionNet(ModelMixin, nn.Module):
         super().__init__()
         self.config: ExpressionConfig = config or ExpressionConfig()
         c = self.config
-        self.trunk = trunk(c.stem, c.widths, c.depths, inputs=1)
-        cells = (c.side >> (1 + len(c.widths))) ** 2
-        self.squeeze = nn.Sequential(
-            nn.Linear(c.widths[-1] * cells, c.hidden), nn.LayerNorm(c.hidden), nn.ReLU()
-        )
+        self.does = Trunk(c)
+        self.feels = Trunk(c)
         self.feelings = nn.Linear(c.hidden, len(EMOTIONS))
         inputs = c.shapes + len(MOTION_CHANNELS)
-        self.usual: Tensor  # what the geometric reader takes off and scales by
+        self.usual: Tensor  # what geometry takes off and scales by
         self.register_buffer("usual", torch.zeros(NUM_LANDMARKS * 3))
         self.basis: Tensor
         self.register_buffer("basis", torch.zeros(c.shapes, NUM_LANDMARKS * 3))
@@ -84,8 +94,8 @@ class ExpressionNet(ModelMixin, nn.Module):
         self.register_buffer("middle", torch.zeros(inputs))
         self.scale: Tensor
         self.register_buffer("scale", torch.ones(inputs))
-        self.shape = nn.Sequential(nn.Linear(inputs, c.geometry_hidden), nn.ReLU())
-        self.shape_feelings = nn.Linear(c.geometry_hidden, len(EMOTIONS))
+        self.reading = nn.Linear(c.hidden + inputs, len(EMOTIONS))
+        self.geometry_reading = nn.Linear(inputs, len(EMOTIONS))
         self.units = nn.Linear(c.hidden + inputs, len(UNITS))
         # What the trunk is first taught, and goes on being taught beside the emotions.
         self.scores = nn.Linear(c.hidden, len(MOTION_CHANNELS))
@@ -98,34 +108,28 @@ class ExpressionNet(ModelMixin, nn.Module):
         self.register_buffer("alone", torch.cat([torch.ones(1), torch.zeros(len(EMOTIONS))]))
 
     def geometry(self, points: Tensor, scores: Tensor) -> Tensor:
-        """Return what the geometric reader looks at (B, shapes + 52).
+        """Return what is read beside the picture (B, shapes + 52).
 
         points : (B, 478, 3) of `expression_view.level_points`; scores : (B, 52) in [0, 1]
         """
         shapes = (points.flatten(1) - self.usual) @ self.basis.T
         return (torch.cat([shapes, scores], 1) - self.middle) * self.scale
 
-    def features(self, crops: Tensor) -> Tensor:
-        """Return (B, hidden) of crops (B, 1, S, S) from -1.5 to 1.5."""
-        out: Tensor = self.squeeze(self.trunk(crops).flatten(1))
-        return out
-
     def forward(self, crops: Tensor, points: Tensor, scores: Tensor) -> Seen:
-        """Return what is seen; see `features` and `geometry`."""
-        hidden, shape = self.features(crops), self.geometry(points, scores)
-        by_picture, by_geometry = self.feelings(hidden), self.shape_feelings(self.shape(shape))
-        units = torch.sigmoid(self.units(torch.cat([hidden, shape], 1)))
-        logits = self.together(by_picture, by_geometry)
-        return Seen(logits, by_picture, by_geometry, units, hidden)
+        """Return what is seen; see `Trunk` and `geometry`."""
+        both = torch.cat([self.does(crops), self.geometry(points, scores)], 1)
+        by_picture, by_reading = self.feelings(self.feels(crops)), self.reading(both)
+        logits = self.together(by_picture, by_reading)
+        return Seen(logits, by_picture, by_reading, torch.sigmoid(self.units(both)))
 
-    def together(self, by_picture: Tensor, by_geometry: Tensor) -> Tensor:
+    def together(self, by_picture: Tensor, by_reading: Tensor) -> Tensor:
         """Return (B, 8) calibrated log probabilities of what both readers say."""
         one = (by_picture * self.sharpness[0]).softmax(1)
-        other = (by_geometry * self.sharpness[1]).softmax(1)
+        other = (by_reading * self.sharpness[1]).softmax(1)
         mean = ((one + other) / 2).clamp_min(1e-7).log()
         return (mean * self.sharpness[2] + self.bias).log_softmax(1)
 
-    def by_geometry_alone(self, points: Tensor, scores: Tensor) -> Tensor:
+    def by_geometry(self, points: Tensor, scores: Tensor) -> Tensor:
         """Return (B, 8) calibrated log probabilities without a picture."""
-        logits = self.shape_feelings(self.shape(self.geometry(points, scores)))
+        logits = self.geometry_reading(self.geometry(points, scores))
         return (logits * self.alone[0] + self.alone[1:]).log_softmax(1)

@@ -184,7 +184,7 @@ class FERCritic:
         landmarks : (N, 478, 3) pixels; scores : (N, 52) in [0, 1]
         """
         given = np.asarray(scores, np.float32)
-        logits = self.net.by_geometry_alone(level_points(landmarks), torch.from_numpy(given))
+        logits = self.net.by_geometry(level_points(landmarks), torch.from_numpy(given))
         rows = [action_units_of(row) for row in given]
         units = np.array([[row[name] for name in UNITS] for row in rows], np.float32)
         return Readings(logits.numpy(), units)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,16 @@ STAY = 0.02
 """Weight of keeping biases small: rare classes say little."""
 
 
-def calibrate(net: ExpressionNet, picture: Any, geometry: Any, label: Any, weight: Any) -> None:
+def calibrate(net: ExpressionNet, said: Mapping[str, Any], label: Any, weight: Any) -> None:
     """Set the sharpness and bias of a network from what its readers said of faces left out.
 
-    picture, geometry : (N, 8) logits of the readers; label, weight : (N,)
+    said : (N, 8) logits of the readers `picture`, `reading` and `geometry`; label, weight : (N,)
     Two temperatures make each reader alone honest; their mean is sharpened and shifted again.
     """
-    one, other = (torch.from_numpy(np.asarray(v, np.float32)) for v in (picture, geometry))
+    one, other, shape = (
+        torch.from_numpy(np.asarray(said[name], np.float32))
+        for name in ("picture", "reading", "geometry")
+    )
     wanted, share = torch.from_numpy(label.astype(np.int64)), torch.from_numpy(weight).float()
 
     def loss(logits: Tensor) -> Tensor:
@@ -54,11 +58,11 @@ def calibrate(net: ExpressionNet, picture: Any, geometry: Any, label: Any, weigh
     fitted(lambda: mean * heat[2].exp() + bias, heat[2], bias)
     net.sharpness[2] = heat[2].exp()
     net.bias.copy_(bias - bias.mean())
-    fitted(lambda: other * heat[3].exp() + alone, heat[3], alone)
+    fitted(lambda: shape * heat[3].exp() + alone, heat[3], alone)
     net.alone.copy_(torch.cat([heat[3].exp()[None], alone - alone.mean()]))
 
 
-def calibrated(picture: Any, geometry: Any, label: Any, part: Any, weight: Any) -> Any:
+def calibrated(said: Mapping[str, Any], label: Any, part: Any, weight: Any) -> Any:
     """Return log probabilities (N, 8), those of every part calibrated on the other parts.
 
     part : (N,) which part of the faces each is in
@@ -67,10 +71,10 @@ def calibrated(picture: Any, geometry: Any, label: Any, part: Any, weight: Any) 
     out = np.zeros((len(label), len(EMOTIONS)), np.float32)
     for k in sorted(set(part.tolist())):
         rest = part != k
-        calibrate(net, picture[rest], geometry[rest], label[rest], weight[rest])
+        calibrate(net, {n: v[rest] for n, v in said.items()}, label[rest], weight[rest])
         with torch.no_grad():
             out[~rest] = net.together(
-                torch.from_numpy(picture[~rest]), torch.from_numpy(geometry[~rest])
+                torch.from_numpy(said["picture"][~rest]), torch.from_numpy(said["reading"][~rest])
             ).numpy()
     return out
 

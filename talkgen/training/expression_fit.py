@@ -14,8 +14,10 @@ import numpy as np
 import torch
 
 from talkgen.critic.expression_net import UNITS, ExpressionNet
+from talkgen.training import loop
 from talkgen.training.expression_calibrate import calibrate, calibrated
 from talkgen.training.expression_data import FOLDS, UNKNOWN, Faces, fold_of
+from talkgen.training.expression_linear import Features, features, read_linearly
 from talkgen.training.expression_measure import (
     FIVE,
     SIX,
@@ -43,6 +45,8 @@ __all__ = ["FOLDS", "Job"]
 
 log = logging.getLogger(__name__)
 
+POSED_WORTH = 0.25
+"""Of posed faces beside real ones when probabilities are calibrated."""
 ASIDE = 20
 """Percent of the posed people who are kept aside."""
 
@@ -56,6 +60,7 @@ class Job:
     def __init__(self, faces: Path, out: Path, *, seed: int = 0) -> None:
         self.folder, self.out, self.seed = faces, out, seed
         self._sets: dict[str, Viewed] = {}
+        self._features: dict[str, Features] = {}
 
     def viewed(self, name: str) -> Viewed:
         """Return a set of faces, ready to be seen."""
@@ -78,9 +83,15 @@ class Job:
         path = self.out / "taught.pt"
         if path.exists():
             return
-        net, sets = self.net(), {n: self.viewed(n) for n in ("taught", "rendered")}
-        start_geometry(net, sets)
-        parts = {"taught": Part(sets["taught"], 32), "rendered": Part(sets["rendered"], 32)}
+        posed = self.viewed("posed")
+        sets = {
+            "taught": (self.viewed("taught"), 16), "rendered": (self.viewed("rendered"), 16),
+            "posed": (posed.without(self.aside(posed)), 16), "modern": (self.viewed("modern"), 8),
+            "units": (self.viewed("units"), 36),
+        }  # fmt: skip
+        net = self.net()
+        start_geometry(net, {n: sets[n][0] for n in ("taught", "rendered")})
+        parts = {name: Part(*part) for name, part in sets.items()}
         teach(net, parts, self.out / "teach.state", minutes=minutes, seed=self.seed)
         torch.save(net.state_dict(), path)
 
@@ -99,38 +110,57 @@ class Job:
         rows = known_labels(posed)
         rows = rows[~self.aside(posed)[rows]]
         labels = {
-            "real": (Labels(real, np.flatnonzero(seen), real=True), 40),
-            "posed": (Labels(posed, rows, real=False), 14),
-            "modern": (Labels(modern, known_labels(modern), real=False), 10),
+            "labelled": (Labels(real, np.flatnonzero(seen), real=True), 48),
+            "posed": (Labels(posed, rows, real=False), 12),
+            "modern": (Labels(modern, known_labels(modern), real=False), 8),
             "clips": (Labels(clips, known_labels(clips), real=False), 4),
             "portraits": (Labels(taught, known_labels(taught), real=False), 4),
-            "rendered": (Labels(rendered, known_labels(rendered), real=False), 8),
+            "rendered": (Labels(rendered, known_labels(rendered), real=False), 6),
         }
-        others = {n: Part(self.viewed(n), 10) for n in ("taught", "rendered")}
+        others = {n: Part(self.viewed(n), 6) for n in ("taught", "rendered")}
         learn(net, labels, others, self.out / f"{name}.state", minutes=minutes, seed=self.seed)
         torch.save(net.state_dict(), path)
-        held = np.flatnonzero(~seen) if fold is not None else np.arange(0)
-        said = {f"real_{n}": v for n, v in readings(net, real, held).items()} if len(held) else {}
-        away = np.flatnonzero(self.aside(posed))
-        said |= {f"posed_{n}": v for n, v in readings(net, posed, away).items()}
-        np.savez(self.out / f"{name}.npz", held=held, away=away, **said)
-        log.info("%s: %s", name, self.glance(name))
+        if fold is not None:
+            rows = np.flatnonzero(~seen)
+            said = readings(net, real, rows)["picture"]
+            log.info("%s: picture alone %s", name, [
+                balanced(real.label[rows], said, classes) for classes in (SIX, FIVE)
+            ])  # fmt: skip
 
-    def glance(self, name: str) -> dict[str, Any]:
-        """Return a few figures of one fit."""
-        rows, out = np.load(self.out / f"{name}.npz"), {}
-        real, posed = self.viewed("labelled"), self.viewed("posed")
-        if len(rows["held"]):
-            label = real.label[rows["held"]]
-            for reader in ("picture", "geometry", "logits"):
-                said = rows[f"real_{reader}"]
-                out[reader] = [balanced(label, said, six) for six in (SIX, FIVE)]
-        label = posed.label[rows["away"]]
-        out["posed"] = [
-            round(float((rows["posed_logits"][label == c].argmax(1) == c).mean()), 2)
-            for c in range(len(EMOTIONS))
-        ]
-        return out
+    def whole(self, fold: int | None) -> ExpressionNet:
+        """Return the network of a fold with its linear readers, which are fitted here."""
+        name = "final" if fold is None else f"fold{fold}"
+        net = self.net()
+        net.load_state_dict(torch.load(self.out / f"{name}.pt"))
+        taught = torch.load(self.out / "taught.pt")
+        net.load_state_dict({
+            key: taught[key] if key.startswith(("does.", "units.")) else value
+            for key, value in net.state_dict().items()
+        })  # fmt: skip
+        real, posed, modern = (self.viewed(n) for n in ("labelled", "posed", "modern"))
+        kept = known_labels(posed)
+        chosen = {
+            "labelled": np.flatnonzero(np.array([p != fold for p in self.folds(real)])),
+            "posed": kept[~self.aside(posed)[kept]], "modern": known_labels(modern),
+        }  # fmt: skip
+        read_linearly(net, {
+            source: (self.features(net, source, rows), self.viewed(source).label[rows],
+                     self.viewed(source).person[rows], source != "labelled")
+            for source, rows in chosen.items()
+        })  # fmt: skip
+        return net
+
+    def features(self, net: ExpressionNet, name: str, rows: Any) -> Features:
+        """Return the features of some faces of a set; worked out once for all folds."""
+        if name not in self._features:
+            path = self.out / f"features_{name}.pt"
+            faces = self.viewed(name)
+            if not path.exists():
+                found = features(net, faces, np.arange(len(faces)), seed=self.seed)
+                loop.save_state(path, {"does": found.does, "geometry": found.geometry})
+            self._features[name] = Features(**torch.load(path))
+        found = self._features[name]
+        return Features(found.does[:, rows], found.geometry[:, rows])
 
     def folds(self, faces: Viewed) -> list[int]:
         """Return the fold of each face."""
@@ -144,26 +174,35 @@ class Job:
 
     def finish(self, results: Path | None) -> None:
         """Calibrate on the folds, write the checkpoint and the figures."""
-        real = self.viewed("labelled")
-        rows = [np.load(self.out / f"fold{k}.npz") for k in range(FOLDS)]
-        said = {
-            n: np.zeros((len(real), len(EMOTIONS)), np.float32) for n in ("picture", "geometry")
-        }
-        for row in rows:
-            for name, values in said.items():
-                values[row["held"]] = row[f"real_{name}"]
+        real, posed = self.viewed("labelled"), self.viewed("posed")
+        away = np.flatnonzero(self.aside(posed) & (posed.label != UNKNOWN))
+        readers = ("picture", "reading", "geometry")
+        said = {n: np.zeros((len(real), len(EMOTIONS)), np.float32) for n in readers}
         part = np.array(self.folds(real))
-        weight = equal_weights(real.label) * np.isin(real.label, SIX)
-        logits = calibrated(said["picture"], said["geometry"], real.label, part, weight)
-        net = self.net()
-        net.load_state_dict(torch.load(self.out / "final.pt"))
-        calibrate(net, said["picture"], said["geometry"], real.label, weight)
+        for fold in range(FOLDS):
+            held = np.flatnonzero(part == fold)
+            for name, values in readings(self.whole(fold), real, held).items():
+                if name in said:
+                    said[name][held] = values
+        net = self.whole(None)
+        drawn = readings(net, posed, away)
+        both = {n: np.concatenate([said[n], drawn[n]]) for n in readers}
+        label = np.concatenate([real.label, posed.label[away]])
+        weight = np.concatenate([
+            equal_weights(real.label) * np.isin(real.label, SIX),
+            POSED_WORTH * equal_weights(posed.label[away]) * len(real) / len(away),
+        ])  # fmt: skip
+        parts = np.concatenate([part, [fold_of(str(p)) for p in posed.person[away]]])
+        logits = calibrated(both, label, parts, weight)
+        calibrate(net, both, label, weight)
         net.save_pretrained(self.out / "expression", eighths=True)
         net = ExpressionNet.from_pretrained(self.out / "expression")  # as it is shipped
-        found = self.figures(net, real, logits, said)
+        np.savez(self.out / "left_out.npz", logits=logits, label=label, part=parts, **both)
+        found = self.figures(net, real, logits[: len(real)], said)
         log.info("%s", json.dumps(found))
         if results is not None:
-            results.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            known = json.loads(results.read_text("utf-8")) if results.exists() else {}
+            results.write_text(json.dumps(known | found, indent=1) + "\n", encoding="utf-8")
 
     def figures(
         self, net: ExpressionNet, real: Viewed, logits: Any, said: dict[str, Any]
@@ -174,9 +213,13 @@ class Job:
         away = self.viewed("posed")
         kept = np.flatnonzero(self.aside(away))
         posed = readings(net, away, kept)
-        heads = self.viewed("held")
+        heads, wild = self.viewed("units_held"), self.viewed("held")
         drawn = readings(net, heads, np.arange(len(heads)))
         r = correlations(heads.units, drawn["units"], UNITS)
+        named = heads.label != UNKNOWN
+        strange = correlations(
+            wild.units, readings(net, wild, np.arange(len(wild)))["units"], UNITS
+        )
         return {
             "date": datetime.date.today().isoformat(),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -189,6 +232,9 @@ class Job:
                 "balanced accuracy, six classes": balanced(label, logits, SIX),
                 "balanced accuracy, without disgust": balanced(label, logits, FIVE),
                 "by the picture alone": [balanced(label, said["picture"], c) for c in (SIX, FIVE)],
+                "by the linear reader alone": [
+                    balanced(label, said["reading"], c) for c in (SIX, FIVE)
+                ],
                 "by geometry alone": [balanced(label, said["geometry"], c) for c in (SIX, FIVE)],
                 "recall, all eight asked": recalls(label, logits.argmax(1)),
                 "confusion, all eight asked": confusion(label, logits.argmax(1)),
@@ -210,7 +256,15 @@ class Job:
             },
             "rendered heads of people never seen": {
                 "heads": len(heads), "people": len(set(heads.person.tolist())),
+                "what": "FACS prototypes at any strength and two to five units together, turned by "
+                        "at most 23 degrees",
                 "units r": r, "mean r": round(float(np.mean(list(r.values()))), 3),
+                "prototypes of strength 0.5 and more named": recalls(
+                    heads.label[named], drawn["logits"].argmax(1)[named]),
+            },
+            "rendered heads of people never seen, any channels at random, to 40 degrees": {
+                "heads": len(wild), "units r": strange,
+                "mean r": round(float(np.mean(list(strange.values()))), 3),
             },
         }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Which emotion a rendered head shows, by the weights that it was drawn with."""
+"""Rendered heads for the expression critic: heads made for it, and which emotion a head shows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from typing import Any
 import numpy as np
 from scipy.optimize import nnls
 
-from talkgen.synthetic.expressions import PROTOTYPES, VISEMES, spread
-from talkgen.training.expression_data import UNKNOWN
+from talkgen.critic.expression_net import UNITS
+from talkgen.face.analyzer import FaceAnalyzer
+from talkgen.face.region import region_of
+from talkgen.motion.facs import PROTOTYPES as FACS
+from talkgen.motion.facs import weights_of_units
+from talkgen.synthetic.expressions import PROTOTYPES, VISEMES, spread, with_eyes
+from talkgen.synthetic.heads import HeadStudio
+from talkgen.training.expression_data import UNKNOWN, Faces, Gathered, grey
 from talkgen.types import EMOTIONS, MOTION_CHANNELS, FloatArray
 
 FEELINGS = {
@@ -49,3 +55,54 @@ def feelings_of(weights: FloatArray) -> Any:
         if clear and rest < REST * length:
             out[row] = EMOTIONS.index(named[first][0])
     return out
+
+
+LABELLED = 0.5
+"""Strength from which a drawn prototype carries its emotion as label."""
+MOST_TURN = (0.2, 0.4, 0.12)
+"""Pitch, yaw and roll of heads made for the critic, radians: about a spread's triple."""
+
+
+def posed_units(rng: np.random.Generator) -> tuple[FloatArray, int]:
+    """Return weights (52,) of a random face made of action units, and its emotion or -1.
+
+    Half show a FACS prototype at any strength, each unit at its own; half two to five units at any
+    intensity, now and then on one side alone.
+    """
+    label = UNKNOWN
+    units: dict[str, float] = {}
+    if rng.random() < 0.5:
+        index = int(rng.integers(len(EMOTIONS)))
+        strength = float(rng.uniform(0.15, 1.1))
+        for unit, value in FACS.get(EMOTIONS[index], {}).items():
+            units[unit] = float(np.clip(value * strength * rng.normal(1, 0.2), 0, 1))
+        if EMOTIONS[index] == "contempt" and rng.random() < 0.5:
+            units = {u[:-1] + ("L" if u[-1] == "R" else "R"): v for u, v in units.items()}
+        if strength >= LABELLED or index == 0:
+            label = index
+    else:
+        for unit in rng.choice(UNITS, int(rng.integers(2, 6)), replace=False):
+            side = "" if rng.random() < 0.85 else ("L" if rng.random() < 0.5 else "R")
+            units[str(unit) + side] = float(rng.uniform(0.15, 1.0))
+    given = {name: np.array([value], np.float32) for name, value in units.items()}
+    weights = weights_of_units(given)[0] if given else np.zeros(len(MOTION_CHANNELS), np.float32)
+    eyes = with_eyes(np.zeros(len(MOTION_CHANNELS), np.float32), rng)
+    for index, name in enumerate(MOTION_CHANNELS):
+        if name.startswith("eyeLook"):
+            weights[index] = 0.6 * eyes[index]
+    return np.asarray(np.clip(weights, 0, 1), np.float32), label
+
+
+def unit_heads(studio: HeadStudio, analyzer: FaceAnalyzer, count: int, *, seed: int = 0) -> Faces:
+    """Return rendered heads of `posed_units` that look ahead, read as any picture would be."""
+    out = Gathered()
+    for number in range(count):
+        rng = np.random.default_rng([seed, number])
+        weights, label = posed_units(rng)
+        rotation = np.clip(rng.normal(0, np.array(MOST_TURN) / 2), -np.array(MOST_TURN), MOST_TURN)
+        head = studio.draw(rng, weights=weights, rotation=rotation.astype(np.float32))
+        picture = grey(head.image)
+        face = analyzer.backend.read(picture, region_of(head.landmarks))
+        if face is not None:
+            out.add(picture, face, str(head.person), exact=head.weights, label=label)
+    return out.faces()

@@ -29,6 +29,8 @@ SMOOTHING = 0.1
 MIXUP = 0.2
 COMMON = 0.4
 """A class is drawn by its number to this power."""
+ASKED = 0.15
+"""Weight of emotions that drawn faces were asked to show, beside what faces do."""
 DOUBTED = {"disgust": 0.35}
 """Weight of a real face with this label: three of four are wrong by eye."""
 
@@ -64,7 +66,12 @@ def teach(
     net: ExpressionNet, sets: Mapping[str, Part], state: Path, *, minutes: float, seed: int = 0,
     rate: float = 2e-3,
 ) -> None:  # fmt: skip
-    """Train the trunk on what faces do; `sets` need no emotion labels."""
+    """Train the first trunk on what faces do, and on what drawn faces were asked to show.
+
+    sets : faces; the labels of those whose weights are known exactly count
+    """
+    learned = [net.does, net.scores, net.shapes, net.units, net.feelings]
+    only(net, learned)
 
     def loss_of(moment: loop.Moment) -> Tensor:
         batch = joined([
@@ -72,14 +79,34 @@ def teach(
             for part in sets.values()
         ])  # fmt: skip
         with torch.autocast("cpu", torch.bfloat16):
-            hidden = net.features(batch.crops)
-            shape = net.geometry(batch.points, batch.scores)
-            out = net.scores(hidden), net.shapes(hidden), net.units(torch.cat([hidden, shape], 1))
-        return does_loss(net, batch, *(o.float() for o in out))
+            hidden = net.does(batch.crops)
+            out = does(net, hidden, batch)
+        loss = does_loss(net, batch, *out)
+        asked = (batch.label >= 0) & (batch.units_known == 1).all(1)
+        if asked.any():
+            loss = loss + ASKED * nn.functional.cross_entropy(
+                net.feelings(hidden.float()[asked]), batch.label[asked], label_smoothing=SMOOTHING
+            )
+        return loss
 
     schedule = loop.Schedule(minutes=minutes, rate=rate, average=0.997, decay=0.05)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     net.load_state_dict(loop.fit(net, loss_of, schedule, state, seed=seed, name="teach"))
+    net.feels.load_state_dict(net.does.state_dict())
+
+
+def only(net: ExpressionNet, parts: list[nn.Module]) -> None:
+    """Let only some parts of a network learn."""
+    net.requires_grad_(False)
+    for part in parts:
+        part.requires_grad_(True)
+
+
+def does(net: ExpressionNet, hidden: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Return channel and unit logits and shapes of a trunk's features."""
+    shape = net.geometry(batch.points, batch.scores)
+    out = net.scores(hidden), net.shapes(hidden), net.units(torch.cat([hidden, shape], 1))
+    return out[0].float(), out[1].float(), out[2].float()
 
 
 def does_loss(
@@ -125,56 +152,50 @@ class Labels:
 
 def learn(
     net: ExpressionNet, labels: Mapping[str, tuple[Labels, int]], others: Mapping[str, Part],
-    state: Path, *, minutes: float, seed: int = 0, rate: float = 6e-4,
+    state: Path, *, minutes: float, seed: int = 0, rate: float = 5e-4,
 ) -> None:  # fmt: skip
-    """Train both readers on emotions, and go on with what `teach` taught.
+    """Train the second trunk on emotions; it goes on with what the first was taught.
 
     labels : sets with emotions and how many of a batch come from each; others : as of `teach`
     """
+    only(net, [net.feels, net.feelings])
     counts = [count for _, count in labels.values()]
     prior = torch.cat([s.prior.expand(n, -1) for s, n in labels.values()])
+    possible = (prior > np.log(2e-3)).float()
     known = sum(counts)
+    starts = np.cumsum([0, *counts[:-1]])
 
     def loss_of(moment: loop.Moment) -> Tensor:
         rng = moment.rng
         parts = [s.draw(n, rng) for s, n in labels.values()]
-        worth = torch.cat([s.worth[b.label] for (s, _), b in zip(labels.values(), parts,
-                                                                  strict=True)])  # fmt: skip
-        batch = joined([
-            *parts,
-            *(p.faces.views(rng.integers(0, len(p.faces), p.count), rng) for p in others.values()),
+        rest = [p.faces.views(rng.integers(0, len(p.faces), p.count), rng) for p in others.values()]
+        batch = joined([*parts, *rest])
+        worth = torch.cat([
+            labels[name][0].worth[part.label] for name, part in zip(labels, parts, strict=True)
         ])  # fmt: skip
         share = float(rng.beta(MIXUP, MIXUP))
         share = max(share, 1 - share)
         order = torch.cat([
-            torch.from_numpy(rng.permutation(n)) + start
-            for n, start in zip(counts, np.cumsum([0, *counts[:-1]]), strict=True)
+            torch.from_numpy(rng.permutation(n)) + int(start)
+            for n, start in zip(counts, starts, strict=True)
         ])  # fmt: skip
         crops = batch.crops.clone()
         crops[:known] = share * crops[:known] + (1 - share) * crops[order]
         target = nn.functional.one_hot(batch.label[:known], len(EMOTIONS)).float()
         target = share * target + (1 - share) * target[order]
         # what a set never shows is not smoothed towards
-        possible = (prior > np.log(2e-3)).float()
         target = (1 - SMOOTHING) * target + SMOOTHING * possible / possible.sum(1, keepdim=True)
         with torch.autocast("cpu", torch.bfloat16):
-            hidden = net.features(crops)
-            shape = net.geometry(batch.points, batch.scores)
-            out = net.scores(hidden), net.shapes(hidden), net.units(torch.cat([hidden, shape], 1))
-            picture = net.feelings(nn.functional.dropout(hidden[:known], 0.3))
-        mixed = share * shape[:known] + (1 - share) * shape[order]
-        mixed = mixed + 0.1 * torch.randn_like(mixed)
-        geometry = net.shape_feelings(nn.functional.dropout(net.shape(mixed), 0.3))
+            hidden = net.feels(crops)
+            said = net.feelings(nn.functional.dropout(hidden[:known], 0.3)).float()
+            out = does(net, hidden, batch)
+        losses = -(target * (said + prior).log_softmax(1)).sum(1)
         weight = worth * (share + (1 - share) * worth[order])
-        loss = torch.zeros(())
-        for logits in (picture.float(), geometry):
-            rows = -(target * (logits + prior).log_softmax(1)).sum(1)
-            loss = loss + (weight * rows).sum() / weight.sum()
-        keep = Batch(*(getattr(batch, n)[known:] for n in Batch.__dataclass_fields__))
-        also = does_loss(net, keep, *(o[known:].float() for o in out))
-        return loss + 0.5 * also
+        kept = Batch(*(getattr(batch, n)[known:] for n in Batch.__dataclass_fields__))
+        also = does_loss(net, kept, out[0][known:], out[1][known:], out[2][known:])
+        return (weight * losses).sum() / weight.sum() + 0.5 * also
 
-    schedule = loop.Schedule(minutes=minutes, rate=rate, average=0.997, decay=0.1)
+    schedule = loop.Schedule(minutes=minutes, rate=rate, average=0.995, decay=0.1)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     net.load_state_dict(loop.fit(net, loss_of, schedule, state, seed=seed, name="learn"))
 
@@ -187,14 +208,18 @@ def joined(batches: list[Batch]) -> Batch:
 
 @torch.no_grad()
 def readings(net: ExpressionNet, faces: Viewed, rows: Any) -> dict[str, Any]:
-    """Return what the network says of faces as they are: `picture`, `geometry`, `logits` (N, 8)
-    and `units` (N, U); pictures and their mirror images averaged."""
+    """Return what the network says of faces as they are: `picture`, `reading`, `geometry`,
+    `logits` (N, 8) and `units` (N, U)."""
     net.eval()
-    found: dict[str, list[Tensor]] = {n: [] for n in ("picture", "geometry", "logits", "units")}
+    found: dict[str, list[Tensor]] = {
+        n: [] for n in ("picture", "reading", "geometry", "logits", "units")
+    }
     for part in loop.in_batches(len(rows), 128):
-        seen = net(*faces.plain(rows[part]))
-        for name, value in zip(found, (seen.by_picture, seen.by_geometry, seen.logits, seen.units),
-                               strict=True):  # fmt: skip
+        crops, points, scores = faces.plain(rows[part])
+        seen = net(crops, points, scores)
+        alone = net.geometry_reading(net.geometry(points, scores))
+        values = (seen.by_picture, seen.by_reading, alone, seen.logits, seen.units)
+        for name, value in zip(found, values, strict=True):
             found[name].append(value)
     return {name: torch.cat(values).numpy() for name, values in found.items()}
 

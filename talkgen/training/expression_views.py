@@ -23,6 +23,8 @@ from talkgen.training.perception_reader import NEVER_REPORTED
 from talkgen.types import MOTION_CHANNELS, FloatArray, ImageArray
 
 TAUGHT = np.array([c not in NEVER_REPORTED for c in MOTION_CHANNELS])
+CLEAR = 0.3
+"""Share of views that are turned and shifted alone: small units are lost in noise."""
 POINT_NOISE = 0.004
 """Of the distance of the eye corners."""
 _BY_CHANNEL = {
@@ -78,6 +80,13 @@ class Viewed:
 
     def __len__(self) -> int:
         return len(self.crops)
+
+    def without(self, rows: Any) -> Viewed:
+        """Return the others: all but the faces where `rows` (N,) bool says so."""
+        out = object.__new__(Viewed)
+        for name, value in vars(self).items():
+            setattr(out, name, value[~rows])
+        return out
 
     def views(self, rows: Any, rng: np.random.Generator) -> Batch:
         """Return random views of some faces."""
@@ -140,7 +149,10 @@ def view(crop: ImageArray, flip: bool, rng: np.random.Generator) -> ImageArray:
     """Return a random view (96, 96) uint8 of a kept crop (128, 128)."""
     turn, size = rng.normal(0, 0.06), float(np.exp(rng.normal(0, 0.05)))
     shift = (float(rng.normal(0, 0.025)), float(rng.normal(0, 0.025)))
-    out: Any = _cut(crop, flip, turn, size, shift).astype(np.float32)
+    cut = _cut(crop, flip, turn, size, shift)
+    if rng.random() < CLEAR:
+        return cut
+    out: Any = cut.astype(np.float32)
     if rng.random() < 0.6:  # a small or soft picture
         side = int(rng.integers(28, NET_SIDE))
         out = cv2.resize(cv2.resize(out, (side, side), interpolation=cv2.INTER_AREA),
