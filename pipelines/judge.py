@@ -111,13 +111,15 @@ class Judge:
         """
         if emotion.action_units:
             return emotion, []
+        # what the diffusion renderer adds to the mesh is slow, and no expression
+        mesh, shown = getattr(renderer, "mesh", renderer), getattr(ready, "mesh", ready)
         speaking = speaking_share(heard.speech)
         speaking = np.pad(speaking, (0, len(motion)), mode="edge")[: len(motion)]
 
         def read(weights: FloatArray, at: NDArray[np.int64]) -> FloatArray:
             moved = Motion(weights, motion.rotation[at], motion.translation[at], motion.fps)
             out = np.full((len(at), len(EMOTIONS)), 1 / len(EMOTIONS), np.float32)
-            for row, frame in enumerate(renderer.render(ready, moved)):
+            for row, frame in enumerate(mesh.render(shown, moved)):
                 faces = self.analyzer.analyze(frame)
                 if faces:
                     out[row] = self.expression.read([frame], faces[:1]).emotions[0]

@@ -149,7 +149,7 @@ class TalkPipeline:
         landmarks: Any = None,
         sources: Sequence[Any] = (),
         candidates: int = 1,
-        guide: bool = False,
+        guide: bool | None = None,
         on_stage: Callable[[str], object] | None = None,
     ) -> TalkOutput:
         """Return the talking video, not yet drawn.
@@ -171,7 +171,8 @@ class TalkPipeline:
         candidates : how many motions to try, of the seeds from `seed` on; critics of expression and
             sync keep the best (`talkgen.pipelines.candidates`), and `choice` of the output says why
         guide : move the emotion's action units to where the critic of expressions sees it more
-            surely on this face (`talkgen.critic.guide`), some seconds for each emotion
+            surely on this face (`talkgen.critic.guide`), some seconds for each emotion; None: where
+            several candidates are tried
         on_stage : called with what is said of each candidate
         """
         knobs = check_inputs(
@@ -195,7 +196,7 @@ class TalkPipeline:
                 self.generator, speech, rate, seed=own, still=still, emotion=feeling, scales=knobs
             )
 
-        choice = None
+        choice, guide = None, candidates > 1 if guide is None else guide
         if candidates > 1 or (guide and feeling is not None):
             choice = choose(
                 self._judges(), self.renderer, judged_portrait(self.renderer, shown), sound,

@@ -107,7 +107,7 @@ def talk(
         typer.Option(metavar="FILE", help="Write the motion too, .npz or .csv."),
     ] = None,
     candidates: Candidates = 1,
-    guide: Guide = False,
+    guide: Guide = None,
     face: FaceNumber = None,
     landmarks: Landmarks = None,
     also: Also = None,

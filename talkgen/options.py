@@ -87,10 +87,11 @@ Candidates = Annotated[
     ),
 ]
 Guide = Annotated[
-    bool,
+    bool | None,
     typer.Option(
         "--guide/--no-guide",
-        help="Suit the emotion's action units to this face by what the critic sees in it.",
+        help="Suit the emotion's action units to this face by what the critic sees in it; if left "
+        "out, where --candidates are tried.",
     ),
 ]
 SyncNet = Annotated[

@@ -60,7 +60,7 @@ def test_candidates_are_reported_and_the_best_is_drawn(run, small, speech, tmp_p
     out = tmp_path / "o.mp4"
     code, _, err = run(
         "talk", small, speech, "-o", out, "--size", 128, "--seed", 4, "--candidates", 2,
-        "--emotion", "surprise:0.7", "--motion-out", tmp_path / "kept.npz",
+        "--emotion", "surprise:0.7", "--no-guide", "--motion-out", tmp_path / "kept.npz",
     )  # fmt: skip
     assert code == 0, err
     assert out.exists()
@@ -74,6 +74,15 @@ def test_candidates_are_reported_and_the_best_is_drawn(run, small, speech, tmp_p
     assert (code, err) == (0, "")
     kept, alone = (np.load(tmp_path / f"{name}.npz") for name in ("kept", "alone"))
     np.testing.assert_array_equal(kept["blendshapes"], alone["blendshapes"])
+
+
+def test_candidates_are_guided_if_nothing_else_is_said(run, small, speech, tmp_path, scripted):
+    code, _, err = run(
+        "talk", small, speech, "-o", tmp_path / "o.mp4", "--size", 128, "--candidates", 2,
+        "--emotion", "surprise:0.7",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "surprise guided: " in err
 
 
 @pytest.mark.parametrize(
