@@ -38,16 +38,17 @@ def shown(times: NDArray[np.float64], rate: float, seconds: float, fit: Fit) -> 
     """
     own = [float(t) for t in times]
     length = own[-1] + 1.0 / rate
-    wanted = round(seconds * rate)
-    if fit == "trim" or seconds <= length + 0.5 / rate or wanted <= len(own):
+    missing = round((seconds - length) * rate)
+    if fit == "trim" or missing <= 0:
         return own
     if fit == "slow":
-        return [k / rate for k in range(wanted)]
+        return [k / rate for k in range(round(seconds * rate))]
     if fit == "hold":
-        return own + [own[-1] + (k + 1) / rate for k in range(wanted - len(own))]
+        return own + [length + k / rate for k in range(missing)]
     out, passed = list(own), 1
-    while len(out) < wanted:
-        out += [t + passed * length for t in own[: wanted - len(out)]]
+    while len(out) < len(own) + missing:
+        left = len(own) + missing - len(out)
+        out += [t + passed * length for t in own[:left]]
         passed += 1
     return out
 

@@ -83,7 +83,7 @@ class _File:
     def __init__(
         self, part: Path, source: PictureFile, speech: Speech | None, crf: int, others: bool
     ) -> None:
-        self.source, self.crf = source, crf
+        self.source, self.crf, self.suffix = source, crf, part.suffix.lower()
         self.container = _open(part)
         self.video: Any = None
         self.last = -1
@@ -114,7 +114,8 @@ class _File:
         stream.options = {"crf": str(self.crf), "preset": PRESET}
         if deep:
             stream.options = {**stream.options, "x265-params": "log-level=error"}
-            context.codec_tag = "hvc1"
+            if self.suffix != ".mkv":
+                context.codec_tag = "hvc1"  # what players of that maker ask for
         context.gop_size = max(1, round(float(self.source.rate) * KEEP_SECONDS))
         context.time_base = self.source.time_base
         for mark in ("colorspace", "color_range", "color_primaries", "color_trc"):

@@ -64,6 +64,36 @@ def test_rotated_pictures_stand_upright(tmp_path: Path) -> None:
     assert np.abs(first.astype(int) - other).mean() < 3
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_hdr_keeps_depth_and_curve(suffix: str, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "v.mp4"), "w") as file:
+        stream = file.add_stream("libx265", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p10le"
+        stream.options = {"x265-params": "log-level=error", "preset": "ultrafast"}
+        for mark, value in (("color_trc", 16), ("color_primaries", 9), ("colorspace", 9)):
+            setattr(stream.codec_context, mark, value)
+        for n in range(3):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 60 * n, "u1"), format="rgb24")
+            frame = frame.reformat(format="yuv420p10le")
+            frame.pts, frame.time_base = n, Fraction(1, 25)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    made = open_pictures(again(tmp_path / "v.mp4", tmp_path / f"o{suffix}"))
+    assert (made.hdr, made.pixels, made.codec) == ("PQ", "yuv420p10le", "hevc")
+    assert int(next(made.pictures()).frame.colorspace) == 9
+    assert sum(1 for _ in made.pictures()) == 3
+
+
+def test_odd_sides_stay(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "v.mkv"), "w") as file:
+        stream = file.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 63, 47, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.full((47, 63, 3), 90, "u1"), format="rgb24")
+        file.mux(stream.encode(frame.reformat(format="yuv420p")))
+        file.mux(stream.encode(None))
+    assert open_pictures(again(tmp_path / "v.mkv", tmp_path / "o.mp4")).size == (63, 47)
+
+
 def many(path: Path) -> Path:
     """A video with two sound tracks and subtitles."""
     base = Fraction(1, 1000)
