@@ -1,7 +1,7 @@
 """Is the emotion that was asked for seen, in still frames and in speech? Writes asked.json.
 
     TALKGEN_DATA=../shared python scripts/evaluate_asked.py [--people 20] [--pairs 24]
-        [--only named|candidates|guide] [--out results/asked.json] [--sheets FOLDER]
+        [--only named|candidates|seeds|guide] [--out results/asked.json] [--sheets FOLDER]
 
 Londoners speak 2.4 s of sounds kept for measuring after 1.2 s of silence, in each of the eight
 emotions at strength 1, as `talkgen talk --crop --size 320` draws them. "still": frames of the
@@ -10,9 +10,9 @@ speech, which keeps the lips shut in silence. Two readers: our critic, and the o
 `@vladmandic/face-api`, which had no part in this project and knows no contempt
 (`talkgen.training.independent_fer`). Our critic has learned from other people posed by the same
 renderer; the Londoners' pictures gave it geometry, never an emotion. `--pairs`: as many
-performances, each with the first of four candidates and with the one that the critics keep,
-measured from frames. `--only` adds a part to what the file holds; `guide`, which compares
-`--guide` with its absence in the same way, is done only then.
+performances, each with the first of four candidates and with what the critics make of them,
+measured from frames. `--only` adds a part to what the file holds; `seeds` and `guide`, several
+seeds or guidance alone, are done only then.
 """
 
 from __future__ import annotations
@@ -54,6 +54,13 @@ SIZE = 320
 SHUT = 0.3
 """Weight of a blink from which a frame is not looked at."""
 CANDIDATES = 4
+OPTIONS: dict[str, dict[str, Any]] = {
+    "candidates": {"candidates": CANDIDATES},
+    "seeds": {"candidates": CANDIDATES, "guide": False},
+    "guide": {"guide": True},
+}
+"""Options of `talk` that are compared with their absence: candidates as they are made by default,
+guided; several seeds alone; guidance alone."""
 KEPT_ASIDE = ("019", "025", "030", "044", "107", "117", "139")
 """Londoners of whom no network of this project has seen anything."""
 SOUNDS = ("RD_Radio31_000", "RD_Radio34_002", "RD_Radio36_000", "RD_Radio40_000", "chinese_news",
@@ -74,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--pairs", type=int, default=24)
-    parser.add_argument("--only", choices=("named", "candidates", "guide"))
+    parser.add_argument("--only", choices=("named", *OPTIONS))
     parser.add_argument("--critic", default="expression", help="a checkpoint: name or folder")
     parser.add_argument("--out", type=Path, default=Path("results/asked.json"))
     parser.add_argument("--sheets", type=Path, help="folder for pictures to look at")
@@ -88,10 +95,9 @@ def main() -> None:
     found: dict[str, Any] = {"what": __doc__.split("\n\n")[2].replace("\n", " ")}
     if args.only in (None, "named"):
         found |= name_all(bench, args.people, args.sheets)
-    if args.only in (None, "candidates"):
-        found["candidates"] = pair_all(bench, args.pairs, candidates=CANDIDATES)
-    if args.only == "guide":
-        found["guide"] = pair_all(bench, args.pairs, guide=True)
+    for name, options in OPTIONS.items():
+        if args.only == name or (args.only is None and name == "candidates"):
+            found[name] = pair_all(bench, args.pairs, **options)
     kept = json.loads(args.out.read_text("utf-8")) if args.only and args.out.exists() else {}
     seconds = kept.get("seconds", {}) | {args.only or "all": round(time.perf_counter() - began)}
     result = kept | found | {
@@ -288,7 +294,7 @@ def pair_all(bench: Bench, pairs: int, **options: Any) -> dict[str, Any]:
     for number in range(pairs):
         # another emotion for a person's second turn
         name = EMOTIONS[(number + number // len(bench.paths)) % len(EMOTIONS)]
-        if name == EMOTIONS[0] and "guide" in options:
+        if name == EMOTIONS[0] and options.get("guide"):
             continue
         speech, portrait = bench.speech(number, quiet=0.0), bench.portrait(number)
         ready, heard = judged_portrait(pipeline.renderer, portrait), judge.hear(as_speech(speech))
