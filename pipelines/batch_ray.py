@@ -124,6 +124,8 @@ def _join(ray: Any, address: str, size: int) -> bool:
     except ConnectionError as error:
         if address != "auto":
             raise _absent(address, error) from error
+        # Ray's own workers give way to everything else; ours do not, so these need not either.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         ray.init(num_cpus=size, include_dashboard=False, **quiet)
     return True
 

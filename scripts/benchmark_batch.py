@@ -44,15 +44,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="of the comparison with Ray")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=("killed", "ray"), help="the other stays as it was")
     args = parser.parse_args()
-    result: dict[str, Any] = {}
+    result: dict[str, Any] = json.loads(args.out.read_text("utf-8")) if args.only else {}
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         speech = short_speech(home)
-        result["killed"] = killed(home, speech, args)
-        print(json.dumps(result["killed"]), flush=True)
-        result["ray"] = beside_ray(home, speech, args)
-        print(json.dumps(result["ray"]), flush=True)
+        for name, measure in (("killed", killed), ("ray", beside_ray)):
+            if args.only in (None, name):
+                result[name] = measure(home, speech, args)
+                print(json.dumps(result[name]), flush=True)
     result |= {
         "what": f"motion and, every fifth, talk at {SIZE} px, {SECONDS} s of speech a job, "
                 f"{args.workers} workers; seconds "
