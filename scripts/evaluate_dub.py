@@ -1,7 +1,7 @@
 """Dub the clips of `evaluate` with each other's speech; measure mouths, pictures and speed.
 
     python scripts/evaluate_dub.py [--seconds 4] [--clips NAME ...] [--sheets FOLDER]
-        [--out results/dub.json] [--no-talk]
+        [--out results/dub_clips.json] [--no-talk]
 
 Every clip gets the speech of another one whose mouth counts (DATA.md says which do not). The mouth
 of the dubbed pictures, tracked before they are encoded, is held against the real mouth of the
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--clips", nargs="*")
     parser.add_argument("--sheets", type=Path, help="folder: a picture of each clip")
     parser.add_argument("--no-talk", action="store_true", help="leave the comparison out")
-    parser.add_argument("--out", type=Path, default=Path("results/dub.json"))
+    parser.add_argument("--out", type=Path, default=Path("results/dub_clips.json"))
     args = parser.parse_args()
     import torch
 
