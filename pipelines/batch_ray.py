@@ -126,7 +126,13 @@ def _join(ray: Any, address: str, size: int) -> bool:
             raise _absent(address, error) from error
         # Ray's own workers give way to everything else; ours do not, so these need not either.
         os.environ.setdefault("RAY_worker_niceness", "0")
-        ray.init(num_cpus=size, include_dashboard=False, **quiet)
+        try:
+            ray.init(num_cpus=size, include_dashboard=False, **quiet)
+        except Exception as fault:  # a bare one is what Ray raises where its own parts are late
+            raise InputError(
+                f"Ray does not start here ({' '.join(str(fault).split())[:80]}); "
+                "try again when less else runs, or leave `--ray` out"
+            ) from fault
     return True
 
 
