@@ -167,6 +167,8 @@ def test_all_that_is_wrong_is_said_by_row(run: Run, tmp_path: Path, speech: Path
         ("jobs.csv", "seed,seed\n1,2\n", "names 'seed' twice"),
         ("jobs.csv", b"\xff\xfe\x00", "not UTF-8"),
         ("jobs.jsonl", '{"a": 1\n[2]\n', "2 rows are wrong"),
+        ("jobs.jsonl", "[" * 100_000, "no JSON"),
+        ("jobs.csv", f"portrait,speech,output\n{'x' * 5000},s.wav,a.mp4\n", "no such file"),
     ],
 )
 def test_no_table(run: Run, tmp_path: Path, name: str, content: str | bytes, words: str) -> None:

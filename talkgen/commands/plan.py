@@ -117,7 +117,7 @@ class Plan:
             else:
                 path = Path(os.path.abspath(home / value))
                 listed = self.commands.columns[row.command][name].kind == "value"
-                if listed and not path.exists():
+                if listed and not _there(path):
                     continue  # text after all
             row.values[name][place] = str(path)
             one.files[str(path)] = ""
@@ -153,7 +153,7 @@ class Plan:
                 maker = made.get(os.path.realpath(file))
                 if maker is not None:
                     one.after.add(maker)
-                elif not Path(file).exists():
+                elif not _there(Path(file)):
                     self.faults.setdefault(one.row.number, f"no such file: {file!r}")
         free: set[int] = set()
         while more := {i for i, one in enumerate(planned) if one.after <= free} - free:
@@ -187,7 +187,7 @@ class Plan:
             return str(found)
         try:
             names = [path.parent / text for text in _strings(json.loads(path.read_text("utf-8")))]
-        except (OSError, ValueError):  # the command will say so
+        except (OSError, ValueError, RecursionError):  # the command will say so
             return str(found)
         with contextlib.suppress(OSError):
             named = [self.state.digests.of(name) for name in names if name.is_file()]
@@ -226,6 +226,14 @@ class Plan:
             task=Task(row, one.outputs, scored), key=one.key, outputs=one.written,
             after=frozenset(planned[i].name for i in one.after), scoring=scoring,
         )  # fmt: skip
+
+
+def _there(path: Path) -> bool:
+    """Return whether there is such a file or folder; no name is too long to ask."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _strings(value: Any) -> list[str]:

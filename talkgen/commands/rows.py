@@ -200,7 +200,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any] | Inp
 def _json_row(line: str) -> dict[str, Any] | InputError:
     try:
         found = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return InputError(f"no JSON ({error})")
     return found if isinstance(found, dict) else InputError("no JSON object, {...} is needed")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import re
 import urllib.request
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from talkgen.errors import MediaError
+from talkgen.errors import MediaError, OutputError
 from talkgen.io.output import whole_file
 
 MOST_BYTES = 4 << 30
@@ -27,9 +28,13 @@ def fetched(url: str, folder: Path) -> Path:
 
     Raises MediaError where it cannot be had.
     """
-    if urlsplit(url).scheme.lower() not in ("http", "https"):
+    try:
+        scheme, place = urlsplit(url).scheme.lower(), urlsplit(url).path
+    except ValueError as error:
+        raise MediaError(f"{url!r} is no address ({error})") from error
+    if scheme not in ("http", "https"):
         raise MediaError(f"{url!r} is no address of a web page's file; http or https is needed")
-    suffix = PurePosixPath(urlsplit(url).path).suffix[:8]
+    suffix = PurePosixPath(place).suffix[:8]
     path = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}{suffix}"
     if path.is_file():
         return path
@@ -45,9 +50,9 @@ def fetched(url: str, folder: Path) -> Path:
                     if size > MOST_BYTES:
                         raise MediaError(f"{url!r} is larger than {MOST_BYTES >> 30} GiB")
                     file.write(block)
-    except MediaError:
+    except (MediaError, OutputError):
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise MediaError(f"{url!r} cannot be fetched ({reason}); get it by hand") from error
     return path

@@ -263,8 +263,11 @@ def test_addresses(tmp_path: Path) -> None:
         assert not is_url(text)
     with pytest.raises(InputError, match="http or https is needed"):
         fetched("ftp://x/a.wav", tmp_path)
-    with pytest.raises(InputError, match="cannot be fetched"):
-        fetched("http://127.0.0.1:9/a.wav", tmp_path)
+    for wrong in ("http://127.0.0.1:9/a.wav", "http://a b/a.wav"):
+        with pytest.raises(InputError, match="cannot be fetched"):
+            fetched(wrong, tmp_path)
+    with pytest.raises(InputError, match="is no address"):
+        fetched("http://[::1/a.wav", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
