@@ -160,7 +160,7 @@ def _said(speech: Any) -> list[tuple[int | None, Speech, float]]:
     found = []
     for number, given in speech.items():
         sound, start = given if isinstance(given, tuple) else (given, 0.0)
-        if not (str(number).isdigit() and int(number) >= 1):
+        if not (str(number).isdecimal() and int(number) >= 1):
             raise InputError(f"`speech` names {number!r}, a person's number from 1 is needed")
         if not 0 <= float(start) < 1e6:
             raise InputError(f"`speech` of person {number} starts at {start}, 0 s or later")

@@ -112,14 +112,14 @@ def read_cast(path: str | os.PathLike[str]) -> dict[int, tuple[Speech, float]]:
         given = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"no such file: {name}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{name} is no JSON that can be read ({str(error)[:80]})") from error
     if not isinstance(given, dict) or not given:
         raise InputError(f'{name} names nobody; {{"1": "speech.wav"}} is needed')
     found: dict[int, tuple[Speech, float]] = {}
     for number, value in given.items():
         entry = {"speech": value} if isinstance(value, str) else value
-        if not number.isdigit() or not int(number):
+        if not number.isdecimal() or not int(number):
             raise InputError(f"{name} names {number!r}, a person's number from 1 is needed")
         if not isinstance(entry, dict) or not isinstance(entry.get("speech"), str):
             raise InputError(f'{name}: person {number} needs a file, {{"speech": "a.wav"}}')

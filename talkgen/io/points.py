@@ -44,7 +44,7 @@ def read_points(path: str | os.PathLike[str], face: int | None = None) -> FloatA
     else:
         try:
             found = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{name!r} is no JSON file: {error}") from error
     if isinstance(found, Mapping) and "faces" in found:
         found = _of_faces(found["faces"], face, name)

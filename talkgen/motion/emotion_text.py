@@ -76,7 +76,7 @@ def read_emotion(path: Path) -> Emotion:
     try:
         content = path.read_text("utf-8-sig")
         rows = json.loads(content) if path.suffix.lower() == ".json" else _table(content)
-    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, csv.Error) as error:
         raise InputError(f"emotion file {str(path)!r} cannot be read: {error}") from error
     if not (isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)):
         raise InputError(

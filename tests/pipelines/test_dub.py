@@ -126,7 +126,8 @@ def test_cast_list(tmp_path: Path, voice_like: Callable[..., np.ndarray]) -> Non
     cast = read_cast(path)
     assert {n: start for n, (_, start) in cast.items()} == {1: 0.0, 2: 1.5}
     for wrong, said in (
-        ("[]", "names nobody"), ("{", "no JSON"), ('{"x": "a.wav"}', "names 'x'"),
+        ("[]", "names nobody"), ("{", "no JSON"), ("[" * 100_000, "no JSON"),
+        ('{"x": "a.wav"}', "names 'x'"), ('{"²": "a.wav"}', "names '²'"),
         ('{"1": 3}', "needs a file"), ('{"1": {"speech": "a.wav", "start": -1}}', "starts at -1"),
         ('{"1": {"speech": "a.wav", "from": 1}}', "has 'from'"), ('{"1": "b.wav"}', "no such"),
     ):  # fmt: skip
