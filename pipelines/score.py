@@ -11,7 +11,6 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self
 
 import talkgen
@@ -20,10 +19,10 @@ from talkgen.critic.hearing import Heard, hear
 from talkgen.critic.score import ClipCritic, Judged
 from talkgen.critic.units import UnitsCritic
 from talkgen.critic.watch import Seen, Watched, watch
-from talkgen.errors import CheckpointError, InputError, MediaError, NoFaceError
+from talkgen.errors import CheckpointError, MediaError, NoFaceError
 from talkgen.io.audio import open_speech
-from talkgen.io.image import as_image, is_image
-from talkgen.io.video import VideoFile, open_video
+from talkgen.io.image import as_image
+from talkgen.io.video import VideoFile, open_clip
 from talkgen.motion.emotion import as_emotion
 from talkgen.pipelines.portrait import choose_face
 from talkgen.pipelines.track import Follower
@@ -87,8 +86,8 @@ class ScorePipeline:
         on_start, on_frame : called with the number of frames, and after each, for a progress bar
         """
         target = as_emotion(emotion)
-        clip = _opened("video", video)
-        other = None if reference is None else _opened("reference", reference)
+        clip = open_clip(video)
+        other = None if reference is None else open_clip(reference, "reference")
         shown = None if source is None else self._source(source)
         critic = ClipCritic([_of(critic, shown) for critic in self.critics])
         if on_start is not None:
@@ -210,13 +209,6 @@ def _of(critic: Any, shown: tuple[ImageArray, Face] | None) -> Any:
     if isinstance(critic, UnitsCritic):
         return UnitsCritic(critic.head, shown[1].landmarks)
     return critic.of(*shown) if hasattr(critic, "of") else critic
-
-
-def _opened(name: str, value: Any) -> VideoFile:
-    path = Path(value)
-    if path.is_file() and is_image(path):
-        raise InputError(f"`{name}` is the picture {str(path)!r}, a video is needed")
-    return open_video(path)
 
 
 def _heard(clip: VideoFile) -> tuple[Heard | None, str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 from typer.testing import CliRunner
 
 from talkgen.cli import app
@@ -30,6 +31,8 @@ def run(*words: object) -> tuple[int, str]:
 
 def test_wrong_input_is_one_line(clip: Path, speech: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.mp4"
+    picture = tmp_path / "p.png"
+    Image.new("RGB", (64, 64)).save(picture)
     cast = tmp_path / "cast.json"
     cast.write_text('{"one": "a.wav"}', "utf-8")
     cases = (
@@ -42,6 +45,7 @@ def test_wrong_input_is_one_line(clip: Path, speech: Path, tmp_path: Path) -> No
         ((clip, tmp_path / "no.wav", "-o", out), "no such file"),
         ((clip, cast, "-o", out), "names 'one'"),
         ((speech, speech, "-o", out), "has no pictures"),
+        ((picture, speech, "-o", out), "is the picture"),
         ((clip, "--list", speech), "is a file; name a folder"),
     )
     for words, said in cases:

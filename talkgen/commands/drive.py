@@ -105,7 +105,7 @@ def drive(
     with reported(quiet, debug) as say, tempfile.TemporaryDirectory(prefix="talkgen-") as folder:
         from talkgen.errors import InputError
         from talkgen.io.output import check_output
-        from talkgen.io.video import open_video
+        from talkgen.io.video import open_clip
         from talkgen.io.webcam import camera_of
         from talkgen.motion.export import SUFFIXES, write_motion
         from talkgen.pipelines.drive import OWN, DrivePipeline
@@ -121,7 +121,7 @@ def drive(
         image = parts.read_picture(portrait)
         camera = camera_of(str(video))
         if camera is None:
-            open_video(video)
+            open_clip(video)
             if seconds is not None:
                 raise InputError(f"`--seconds` is for a webcam, but VIDEO is {str(video)!r}")
         else:
@@ -147,10 +147,10 @@ def drive(
 
 
 def _recorded(camera: int, path: Path, seconds: float | None, fps: float | None, say: Say) -> Path:
-    from talkgen.io.webcam import SECONDS, record
+    from talkgen.io.webcam import checked_seconds, record
     from talkgen.types import ENGINE_FPS
 
-    long, rate = seconds or SECONDS, fps or ENGINE_FPS
+    long, rate = checked_seconds(seconds), fps or ENGINE_FPS
     with say.counted("watching the camera", round(long * rate)) as step:
         record(camera, path, seconds=long, fps=rate, on_frame=lambda: step(1))
     return path

@@ -13,7 +13,7 @@ from typing import Any
 from talkgen.errors import MediaError
 from talkgen.io.audio import open_container
 from talkgen.io.planes import as_rgb, changed, editable, turned
-from talkgen.io.video import decoded_pictures, open_video, picture_stream
+from talkgen.io.video import decoded_pictures, open_clip, picture_stream
 from talkgen.types import ImageArray
 
 HDR_CURVES = {16: "PQ", 18: "HLG"}
@@ -80,9 +80,9 @@ class PictureFile:
 def open_pictures(path: str | os.PathLike[str]) -> PictureFile:
     """Return the pictures of a video, the first one decoded.
 
-    Raises MediaError as `open_video` does.
+    Raises MediaError as `open_clip` does.
     """
-    video = open_video(path)
+    video = open_clip(path)
     with closing(open_container(video.path)) as container:
         stream = picture_stream(container, video.path)
         rate = stream.average_rate or Fraction(video.fps).limit_denominator(1001)

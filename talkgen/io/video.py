@@ -15,7 +15,7 @@ import numpy as np
 
 from talkgen.errors import InputError, MediaError
 from talkgen.io.audio import open_container
-from talkgen.io.image import MAX_PIXELS
+from talkgen.io.image import MAX_PIXELS, is_image
 from talkgen.types import ImageArray
 
 DEFAULT_FPS = 25.0
@@ -96,6 +96,16 @@ def open_video(path: str | os.PathLike[str]) -> VideoFile:
         has_sound = bool(container.streams.audio)
     _, first = next(_pictures(path))
     return VideoFile(path, (first.shape[1], first.shape[0]), fps, seconds, has_sound)
+
+
+def open_clip(path: str | os.PathLike[str], name: str = "video") -> VideoFile:
+    """Return what `open_video` does; raise MediaError for a single picture, too.
+
+    name : of the argument, for the message
+    """
+    if os.path.isfile(path) and is_image(path):
+        raise MediaError(f"`{name}` is the picture {os.fspath(path)!r}, a video is needed")
+    return open_video(path)
 
 
 def _is_cover(stream: Any) -> bool:

@@ -26,6 +26,17 @@ def camera_of(name: str) -> int | None:
     return None if found is None else int(found[1] or found[2] or 0)
 
 
+def checked_seconds(seconds: float | None) -> float:
+    """Return how long a camera is watched, `SECONDS` for None, or raise InputError."""
+    if seconds is None:
+        return SECONDS
+    if not 0.2 <= seconds <= MOST_SECONDS:
+        raise InputError(
+            f"`seconds` is {seconds:g}, a camera is watched for 0.2 to {MOST_SECONDS:g} s"
+        )
+    return seconds
+
+
 def record(
     camera: int,
     path: Path,
@@ -41,10 +52,7 @@ def record(
     A picture stays on show until the camera gives the next one. Ctrl-C ends the recording early.
     Raises MediaError where there is no such camera, or it shows nothing.
     """
-    if not 0.2 <= seconds <= MOST_SECONDS:
-        raise InputError(
-            f"`seconds` is {seconds:g}, a camera is watched for 0.2 to {MOST_SECONDS:g} s"
-        )
+    checked_seconds(seconds)
     frame_rate(fps)
     device = _opened(camera)
     try:

@@ -175,6 +175,17 @@ def test_command(clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     assert max(video.size) == 128
     assert open_speech(out).seconds == pytest.approx(1.6, abs=0.05)
     assert (tmp_path / "m.npz").exists()
+    for name, seconds, words in (
+        (tmp_path / "p.png", None, "is the picture"),
+        ("webcam", 0, "`seconds` is 0"), ("webcam", "nan", "`seconds` is nan"),
+    ):  # fmt: skip
+        more = [] if seconds is None else ["--seconds", seconds]
+        with pytest.raises(SystemExit) as stop:
+            main([str(a) for a in ("drive", PORTRAIT, name, "-o", tmp_path / "w.mp4", *more)])
+        text = capfd.readouterr().err
+        assert stop.value.code == 2, text
+        assert words in text
+        assert not (tmp_path / "w.mp4").exists()
     for extra, words in (
         (["--region", "nose"], "nose"), (["--seconds", "3"], "is for a webcam"),
         (["--size", "12"], "`size` is 12"), (["--fps", "0"], "`fps` is 0"),
