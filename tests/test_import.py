@@ -36,10 +36,10 @@ def test_media_needs_no_torch(module: str) -> None:
 def test_public_names() -> None:
     """A name that users import must not vanish."""
     assert {
-        "Audio", "DrivePipeline", "DubPipeline", "Emotion", "Face", "FaceAnalyzer", "HeadModel",
-        "Identity", "InputError", "MeshRenderer", "Motion", "MotionGenerator", "Portrait",
-        "RenderPipeline", "Report", "ScorePipeline", "TalkPipeline", "TalkgenError",
-        "TrackPipeline", "__version__",
+        "AdaptPipeline", "Audio", "DrivePipeline", "DubPipeline", "Emotion", "FERCritic", "Face",
+        "FaceAnalyzer", "HeadModel", "Identity", "InputError", "MeshRenderer", "Motion",
+        "MotionGenerator", "Portrait", "RenderPipeline", "Report", "ScorePipeline", "SyncCritic",
+        "TalkPipeline", "TalkgenError", "TrackPipeline", "__version__",
     } <= set(dir(talkgen))  # fmt: skip
     for name in talkgen.__all__:
         assert getattr(talkgen, name) is not None
