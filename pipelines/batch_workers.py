@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -66,7 +66,6 @@ class _Worker:
     pipe: Any
     job: tuple[str, int] | None = None
     since: float = 0.0
-    ready: bool = field(default=False)
 
 
 class ProcessPool:

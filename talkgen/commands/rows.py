@@ -32,8 +32,6 @@ _TRUE, _FALSE = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
 _LISTS = (".csv", ".json")
 """Endings of files that an option of text may name (an emotion's track)."""
 
-MOST_ROWS = 1_000_000
-
 
 @dataclass(frozen=True)
 class Column:

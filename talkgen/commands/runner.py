@@ -24,7 +24,6 @@ APP = "talkgen.cli:app"
 """Where workers find the commands; by name, since they lie above this layer."""
 MOST_KEPT = 4
 """Pipelines that stay loaded."""
-TRACE = "traceback.txt"
 
 
 @dataclass(frozen=True)

@@ -250,7 +250,7 @@ class MouthRedrawer:
 
     def _mouth(
         self, region: ImageArray, skin: Fragments, points: NDArray[np.float32],
-        vertices: NDArray[np.float32], wanted: NDArray[np.float32], 
+        vertices: NDArray[np.float32], wanted: NDArray[np.float32],
         seen: Seen, parted: float, share: float, box: tuple[int, int, int, int],
     ) -> None:  # fmt: skip
         """Draw what shows between the lips, in place."""
