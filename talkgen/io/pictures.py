@@ -47,7 +47,7 @@ class PictureFile:
     start : time of the first picture on the file's own clock, seconds
     time_base : unit of their times, seconds; codec : name; pixels : pixel format
     interlaced : half pictures are joined to whole ones; hdr : "PQ", "HLG" or ""
-    sounds, subtitles : codecs of these tracks
+    sounds, subtitles : codecs of these tracks, "" for unknown ones
     """
 
     path: Path
@@ -87,8 +87,8 @@ def open_pictures(path: str | os.PathLike[str]) -> PictureFile:
         stream = picture_stream(container, video.path)
         rate = stream.average_rate or Fraction(video.fps).limit_denominator(1001)
         time_base = stream.time_base or 1 / rate
-        sounds = tuple(s.codec_context.name for s in container.streams.audio)
-        subtitles = tuple(s.codec_context.name for s in container.streams.subtitles)
+        sounds = tuple(codec_of(s) for s in container.streams.audio)
+        subtitles = tuple(codec_of(s) for s in container.streams.subtitles)
         codec = stream.codec_context.name
         packets = container.demux(stream)
         frame = next((f for packet in packets for f in _tolerant(packet)), None)
@@ -101,6 +101,11 @@ def open_pictures(path: str | os.PathLike[str]) -> PictureFile:
             interlaced=bool(frame.interlaced_frame), hdr=HDR_CURVES.get(int(frame.color_trc), ""),
             sounds=sounds, subtitles=subtitles,
         )  # fmt: skip
+
+
+def codec_of(stream: Any) -> str:
+    """Return the name of a track's codec, "" for one that nothing here knows."""
+    return "" if stream.codec_context is None else str(stream.codec_context.name)
 
 
 def _upright(frame: Any) -> Any:

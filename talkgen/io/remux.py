@@ -6,6 +6,7 @@ track is copied without decoding.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,7 +15,7 @@ from typing import Any, Self
 
 from talkgen.errors import InputError
 from talkgen.io.audio import Speech, open_container
-from talkgen.io.pictures import Picture, PictureFile
+from talkgen.io.pictures import Picture, PictureFile, codec_of
 from talkgen.io.planes import bits_of
 from talkgen.io.soundtrack import SoundTrack
 from talkgen.io.video import picture_stream
@@ -33,6 +34,8 @@ IN_MP4 = {
 PLAIN_TEXT = ("subrip", "srt", "text", "webvtt")
 KEEP_SECONDS = 2.0
 """Longest distance of key frames."""
+
+log = logging.getLogger("talkgen")
 
 
 def check_crf(crf: int) -> int:
@@ -154,8 +157,8 @@ class _File:
 class OtherTracks:
     """The sound tracks after the first one, and the subtitles, copied.
 
-    suffix : of the file that is written: an mp4 takes not all codecs; text is put in its own form
-    left_out : codecs of tracks that it does not take
+    suffix : of the file that is written: an mp4 takes not all codecs, which is said; text is put in
+        its own form
     """
 
     def __init__(self, container: Any, source: PictureFile, suffix: str) -> None:
@@ -163,16 +166,17 @@ class OtherTracks:
         self.start = source.start
         self.input = open_container(source.path)
         self.tracks: dict[int, Any] = {}
-        self.left_out: list[str] = []
         self._forms: dict[int, str] = {}
         mp4 = suffix.lower() != ".mkv"
         for stream in (*self.input.streams.audio[1:], *self.input.streams.subtitles):
-            codec = stream.codec_context.name
+            codec = codec_of(stream)
             form = text_form(codec, mp4) if stream.type == "subtitle" else ""
             if form:
                 made = container.add_mux_stream(form)
-            elif mp4 and codec not in IN_MP4 and codec != "mov_text":
-                self.left_out.append(codec)
+            elif not codec or (mp4 and codec not in IN_MP4 and codec != "mov_text"):
+                name = f" in {codec}" if codec else ""
+                why = f"{suffix} files cannot hold it, .mkv can" if codec else "codec unknown"
+                log.warning("%s track%s is left out: %s", stream.type, name, why)
                 continue
             else:
                 made = container.add_stream_from_template(stream)

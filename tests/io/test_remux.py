@@ -141,6 +141,22 @@ def test_other_tracks_are_kept(given: str, made: str, tmp_path: Path, speech: Sp
     assert [time for time, _ in told] == pytest.approx([0.1, 0.4], abs=0.002)
 
 
+def test_tracks_that_cannot_be_kept_are_told(
+    tmp_path: Path, speech: SpeechArray, caplog: pytest.LogCaptureFixture
+) -> None:
+    clip = many(tmp_path / "v.mp4")
+    data = clip.read_bytes()  # the second sound track, in a codec of some new telephone
+    at, about = data.rindex(b"mp4a"), data.rindex(b"esds")
+    data = data[:at] + b"zzzz" + data[at + 4 : about] + b"free" + data[about + 4 :]
+    clip.write_bytes(data)
+    assert open_pictures(clip).sounds == ("aac", "")
+    for suffix in (".mp4", ".mkv"):
+        caplog.clear()
+        with av.open(str(again(clip, tmp_path / f"o{suffix}", speech))) as file:
+            assert len(file.streams.audio) == len(file.streams.subtitles) == 1
+        assert "audio track is left out: codec unknown" in caplog.text
+
+
 def test_copied_picture_track(tmp_path: Path, speech: SpeechArray) -> None:
     clip = write_video(tmp_path / "v.mp4", frames=10, sound=True)
     copy_pictures(tmp_path / "o.mp4", open_pictures(clip), speech)
