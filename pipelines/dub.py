@@ -119,10 +119,7 @@ class DubPipeline:
         mode = check_fit(fit)
         knobs = check_inputs(seed=seed, mouth_scale=mouth_scale)
         said = _said(speech)
-        if face is not None and (face < 1 or isinstance(speech, Mapping)):
-            raise InputError(
-                f"`face` is {face}, a number from 1 is needed, and none where SPEECH names them"
-            )
+        check_face(face, speech)
         looked = video if isinstance(video, Looked) else self.look(video, on_frame)
         source, found, people = looked.source, looked.found, looked.people
         voices = _voices(said, people, face)
@@ -149,6 +146,14 @@ class DubPipeline:
         if mix:
             whole = beneath(source, whole)
         return DubOutput(source, found, people, dubber, Fitted(whole, length))
+
+
+def check_face(face: int | None, speech: Any) -> None:
+    """Raise InputError for a person's number that is none, or is not needed."""
+    if face is not None and (face < 1 or isinstance(speech, Mapping)):
+        raise InputError(
+            f"`face` is {face}, a number from 1 is needed, and none where SPEECH names them"
+        )
 
 
 def _said(speech: Any) -> list[tuple[int | None, Speech, float]]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from talkgen.errors import InputError
-from talkgen.io.audio import Speech, open_speech
+from talkgen.io.audio import Speech, SpeechFile, open_speech
 from talkgen.io.output import check_output, whole_file
 from talkgen.io.pictures import Picture, PictureFile
 from talkgen.io.remux import CRF, SUFFIXES, PictureWriter, can_copy, check_crf, copy_pictures
@@ -100,7 +100,7 @@ def people_table(people: Sequence[Person], folder: Path | None = None) -> Any:
     return table
 
 
-def read_cast(path: str | os.PathLike[str]) -> dict[int, tuple[Speech, float]]:
+def read_cast(path: str | os.PathLike[str]) -> dict[int, tuple[SpeechFile, float]]:
     """Return who says what, and from when on, of a JSON file.
 
     {"1": "a.wav", "2": {"speech": "b.wav", "start": 3.5}}: a person's number, and a file beside
@@ -116,7 +116,7 @@ def read_cast(path: str | os.PathLike[str]) -> dict[int, tuple[Speech, float]]:
         raise InputError(f"{name} is no JSON that can be read ({str(error)[:80]})") from error
     if not isinstance(given, dict) or not given:
         raise InputError(f'{name} names nobody; {{"1": "speech.wav"}} is needed')
-    found: dict[int, tuple[Speech, float]] = {}
+    found: dict[int, tuple[SpeechFile, float]] = {}
     for number, value in given.items():
         entry = {"speech": value} if isinstance(value, str) else value
         if not number.isdecimal() or not int(number):

@@ -1,5 +1,6 @@
 """`talkgen dub`: what it says of wrong input, before any model is loaded."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +36,18 @@ def test_wrong_input_is_one_line(clip: Path, speech: Path, tmp_path: Path) -> No
     Image.new("RGB", (64, 64)).save(picture)
     cast = tmp_path / "cast.json"
     cast.write_text('{"one": "a.wav"}', "utf-8")
+    other = tmp_path / "other.mp4"
+    shutil.copy(speech, other)
+    named = tmp_path / "named.json"
+    named.write_text('{"1": "speech.wav", "2": "other.mp4"}', "utf-8")
     cases = (
         ((clip,), "SPEECH is missing"),
         ((clip, speech), "belong together"),
         ((clip, speech, "-o", tmp_path / "o.avi"), "must end with .mp4 or .mkv or .mov"),
         ((clip, speech, "-o", clip), "is an input too"),
+        ((clip, speech, "-o", out, "--face", 0), "`face` is 0"),
+        ((clip, named, "-o", out, "--face", 1), "none where SPEECH names them"),
+        ((clip, named, "-o", other), "is an input too"),
         ((clip, speech, "-o", out, "--crf", 70), "`crf` is 70"),
         ((clip, speech, "-o", out, "--mouth-scale", 9), "`mouth_scale` is 9"),
         ((clip, tmp_path / "no.wav", "-o", out), "no such file"),

@@ -80,7 +80,7 @@ def dub(
         from talkgen.io.output import check_output
         from talkgen.io.pictures import open_pictures
         from talkgen.io.remux import CRF, SUFFIXES, check_crf
-        from talkgen.pipelines.dub import DubPipeline
+        from talkgen.pipelines.dub import DubPipeline, check_face
         from talkgen.pipelines.dub_output import people_table, read_cast
         from talkgen.pipelines.faces_output import check_folder
         from talkgen.pipelines.talk import check_inputs
@@ -101,6 +101,9 @@ def dub(
         if speech is not None:
             cast = speech.suffix.lower() == ".json"
             said = read_cast(speech) if cast else parts.read_speech(speech)
+            if cast and output is not None:
+                check_output(output, SUFFIXES, inputs=[one.path for one, _ in said.values()])
+        check_face(face, said)
         source = open_pictures(video)
         say.stage("loading the models")
         pipeline = say.loaded(DubPipeline.from_pretrained, backend=backend.value)
