@@ -1,4 +1,4 @@
-"""`talkgen dub`: what it says of wrong input, before any model is loaded."""
+"""`talkgen dub`: what it says of wrong input."""
 
 import shutil
 from pathlib import Path
@@ -55,6 +55,7 @@ def test_wrong_input_is_one_line(clip: Path, speech: Path, tmp_path: Path) -> No
         ((speech, speech, "-o", out), "has no pictures"),
         ((picture, speech, "-o", out), "is the picture"),
         ((clip, "--list", speech), "is a file; name a folder"),
+        ((clip, "--list", tmp_path / "faces", "-q"), "no face found"),
     )
     for words, said in cases:
         code, text = run(*words)
@@ -62,3 +63,4 @@ def test_wrong_input_is_one_line(clip: Path, speech: Path, tmp_path: Path) -> No
         assert said in text
         assert text.count("\n") == 0
         assert not out.exists()
+    assert not (tmp_path / "faces").exists()

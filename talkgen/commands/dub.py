@@ -76,7 +76,7 @@ def dub(
 ) -> None:  # fmt: skip
     """Make somebody in VIDEO say SPEECH; all but lips, jaw and cheeks stays as it is."""
     with reported(quiet, debug) as say:
-        from talkgen.errors import InputError
+        from talkgen.errors import InputError, NoFaceError
         from talkgen.io.output import check_output
         from talkgen.io.pictures import open_pictures
         from talkgen.io.remux import CRF, SUFFIXES, check_crf
@@ -110,7 +110,11 @@ def dub(
         with say.counted("looking at the video", source.expected) as step:
             looked = pipeline.look(source, on_frame=lambda: step(1))
         try:
-            if people is not None or len(looked.people) > 1:
+            if not looked.people and said is None:
+                raise NoFaceError(
+                    f"no face found in {str(video)!r} that is large and long enough to be dubbed"
+                )
+            if looked.people and (people is not None or len(looked.people) > 1):
                 print_table(people_table(looked.people, people))
             if said is not None and output is not None:
                 made = pipeline(
