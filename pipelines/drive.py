@@ -90,7 +90,8 @@ class DrivePipeline:
         on_start, on_frame : called with the number of the video's frames to read, and after each
 
         Other options as for `TalkPipeline`. Where the portrait is a frame of the video, the video
-        comes back as it was.
+        comes back as it was. The whole track is kept, 7 kB a frame (14 if refined): an hour at 25
+        frames a second takes 0.6 GB; its frames are drawn one at a time.
         """
         check_inputs(size=size, fps=fps)
         wanted = check_regions(regions)
