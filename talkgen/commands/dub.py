@@ -112,7 +112,7 @@ def dub(
         try:
             if not looked.people and said is None:
                 raise NoFaceError(
-                    f"no face found in {str(video)!r} that is large and long enough to be dubbed"
+                    f"no face found in {str(video)!r}, or none for long enough to be dubbed"
                 )
             if looked.people and (people is not None or len(looked.people) > 1):
                 print_table(people_table(looked.people, people))
