@@ -70,6 +70,7 @@ def main() -> None:
 def dub_row(pipeline: Any, path: Path, name: str, real: Real, args: Any) -> dict[str, Any]:
     """Return the figures of one clip under the speech of another."""
     from talkgen.critic.mouth import correlation, lip_gap
+    from talkgen.errors import NoFaceError
     from talkgen.io.pictures import open_pictures
     from talkgen.io.planes import planes_of
     from talkgen.io.remux import PictureWriter
@@ -113,8 +114,12 @@ def dub_row(pipeline: Any, path: Path, name: str, real: Real, args: Any) -> dict
         dubbed = at_25(np.stack(marks), made.fps)
         row |= mouths("dub", dubbed, own, real.sound(name), correlation, lip_gap)
         if not args.no_talk and made.people:
-            said = talk_marks(pipeline, made, speech, args.seconds)
-            row |= mouths("talk", said, own, real.sound(name), correlation, lip_gap)
+            try:
+                said = talk_marks(pipeline, made, speech, args.seconds)
+            except NoFaceError as error:  # a face that is too small to be animated by itself
+                row["talk"] = str(error)
+            else:
+                row |= mouths("talk", said, own, real.sound(name), correlation, lip_gap)
         if args.sheets is not None and shown:
             args.sheets.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(args.sheets / f"{path.stem}.png"), sheet(shown)[..., ::-1])

@@ -1,13 +1,11 @@
-"""Measure the shipped FER critic on clips, its heatmaps and its speed; adds to expression.json.
+"""Measure the shipped FER critic on clips, and its speed; adds to expression.json.
 
     TALKGEN_DATA=../shared python scripts/evaluate_expressions.py --faces cache/expressions
         [--out results/expression.json]
 
 The figures on people held out of `expressions` and on drawn faces come from
 `train_expressions.py`, which knows the folds. Here: the emotional clips of `clips/evaluate` (MEAD
-names), whose people speak; the deletion test of the heatmaps on labelled faces that the critic
-names rightly (it has seen these people: the test is of the map, not of the answer) and on posed
-people that it never saw; seconds a face.
+names), whose people speak, and milliseconds a face.
 """
 
 from __future__ import annotations
@@ -24,14 +22,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 import numpy as np
 import torch
 
-from talkgen.critic.expression_view import as_input
 from talkgen.critic.fer import FERCritic
 from talkgen.critic.hearing import hear
-from talkgen.critic.heat import deletion, heat
 from talkgen.io.audio import open_speech
 from talkgen.io.video import open_video
 from talkgen.training.expression_data import Faces
-from talkgen.training.expression_fit import ASIDE, Job
 from talkgen.training.expression_views import centre
 from talkgen.types import EMOTIONS, ENGINE_FPS, ENGINE_RATE
 
@@ -39,8 +34,6 @@ CLIPS = {
     "mead_w015_neutral": "neutral", "mead_m024_surprised": "surprise", "mead_w040_happy": "happy",
 }  # fmt: skip
 EVERY = 3
-HEATED = 25
-"""Faces of each emotion in the deletion test."""
 
 
 def main() -> None:
@@ -54,7 +47,6 @@ def main() -> None:
     found = {
         "emotional clips": {name: clip(critic, data / f"{name}.mp4", wanted)
                             for name, wanted in CLIPS.items()},
-        "heatmaps, deletion": heatmaps(critic, args.faces),
         "speed": speed(critic, args.faces),
     }  # fmt: skip
     print(json.dumps(found, indent=1))
@@ -84,40 +76,6 @@ def clip(critic: FERCritic, path: Path, wanted: str) -> dict[str, Any]:
         "frames named so": round(float((read.emotions.argmax(1) == EMOTIONS.index(wanted)).mean()),
                                  3),
     }  # fmt: skip
-
-
-def heatmaps(critic: FERCritic, folder: Path) -> dict[str, Any]:
-    """Return the deletion test on labelled and on posed faces."""
-    posed = Faces.load(folder / "posed.npz")
-    aside = Job(folder, folder).aside(posed)  # type: ignore[arg-type]
-    return {
-        "labelled faces": tested(critic, Faces.load(folder / "labelled.npz")),
-        f"posed people never seen ({ASIDE} %)": tested(critic, posed.take(np.flatnonzero(aside))),
-    }
-
-
-def tested(critic: FERCritic, faces: Faces) -> dict[str, Any]:
-    """Return what hiding the marked part does, of `HEATED` rightly named faces an emotion."""
-    crops = np.stack([centre(crop) for crop in faces.crops])
-    read = critic.read_crops(crops, faces.landmarks, faces.scores)
-    right = read.emotions.argmax(1) == faces.label
-    rng = np.random.default_rng(0)
-    rows = np.concatenate([
-        rng.permutation(np.flatnonzero(right & (faces.label == c)))[:HEATED]
-        for c in range(1, len(EMOTIONS))
-    ])  # fmt: skip
-    given = as_input(crops[rows]).numpy()
-    points, scores = faces.landmarks[rows], torch.from_numpy(faces.scores[rows])
-    from talkgen.critic.expression_view import level_points
-
-    level = level_points(points)
-
-    def logits(batch: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = critic.net(batch, level, scores).logits
-        return out
-
-    classes = faces.label[rows].astype(np.int64)
-    return deletion(logits, given, classes, heat(logits, given, classes)).summary()
 
 
 def speed(critic: FERCritic, folder: Path) -> dict[str, Any]:

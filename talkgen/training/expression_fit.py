@@ -45,6 +45,10 @@ __all__ = ["FOLDS", "Job"]
 
 log = logging.getLogger(__name__)
 
+MOST_FEATURES = 6000
+"""Labelled faces of a set whose features are worked out."""
+LINEAR_UNITS = 2500
+"""Rendered heads that the linear readers learn from."""
 POSED_WORTH = 0.25
 """Of posed faces beside real ones when probabilities are calibrated."""
 ASIDE = 20
@@ -103,8 +107,9 @@ class Job:
             return
         net = self.net()
         net.load_state_dict(torch.load(self.out / "taught.pt"))
-        real, posed, modern, clips, taught, rendered = (
-            self.viewed(n) for n in ("labelled", "posed", "modern", "clips", "taught", "rendered")
+        real, posed, modern, clips, taught, rendered, units = (
+            self.viewed(n)
+            for n in ("labelled", "posed", "modern", "clips", "taught", "rendered", "units")
         )
         seen = np.array([p != fold for p in self.folds(real)])
         rows = known_labels(posed)
@@ -115,7 +120,8 @@ class Job:
             "modern": (Labels(modern, known_labels(modern), real=False), 8),
             "clips": (Labels(clips, known_labels(clips), real=False), 4),
             "portraits": (Labels(taught, known_labels(taught), real=False), 4),
-            "rendered": (Labels(rendered, known_labels(rendered), real=False), 6),
+            "rendered": (Labels(rendered, known_labels(rendered), real=False), 4),
+            "units": (Labels(units, known_labels(units), real=False), 8),
         }
         others = {n: Part(self.viewed(n), 6) for n in ("taught", "rendered")}
         learn(net, labels, others, self.out / f"{name}.state", minutes=minutes, seed=self.seed)
@@ -142,6 +148,7 @@ class Job:
         chosen = {
             "labelled": np.flatnonzero(np.array([p != fold for p in self.folds(real)])),
             "posed": kept[~self.aside(posed)[kept]], "modern": known_labels(modern),
+            "units": known_labels(self.viewed("units"))[:LINEAR_UNITS],
         }  # fmt: skip
         read_linearly(net, {
             source: (self.features(net, source, rows), self.viewed(source).label[rows],
@@ -156,11 +163,13 @@ class Job:
             path = self.out / f"features_{name}.pt"
             faces = self.viewed(name)
             if not path.exists():
-                found = features(net, faces, np.arange(len(faces)), seed=self.seed)
+                known = known_labels(faces)
+                found = features(net, faces, known[:MOST_FEATURES], seed=self.seed)
                 loop.save_state(path, {"does": found.does, "geometry": found.geometry})
             self._features[name] = Features(**torch.load(path))
         found = self._features[name]
-        return Features(found.does[:, rows], found.geometry[:, rows])
+        places = np.searchsorted(known_labels(self.viewed(name)), rows)
+        return Features(found.does[:, places], found.geometry[:, places])
 
     def folds(self, faces: Viewed) -> list[int]:
         """Return the fold of each face."""
