@@ -179,8 +179,7 @@ class Batch:
             elif self._nothing_to_do(job):  # what it reads has been made anew, and is the same
                 end(self._kept(job))
             else:
-                place = self.state.place(job.name, attempt)
-                place.mkdir(parents=True, exist_ok=True)
+                place = self.state.begin(job.name, attempt)
                 only = self._only_scores(job)
                 self.pool.submit(job.name, attempt, job.scoring if only else job.task, place)
                 running[job.name] = (job, attempt)

@@ -91,10 +91,7 @@ class StateFolder:
         self.work = self.home / "work"
         self._run = uuid.uuid4().hex[:8]  # what still runs elsewhere of a killed run stays apart
         self.run_lock = self.home / "run.lock"
-        try:
-            (self.home / "jobs").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise output_error(self.home, error) from error
+        _make(self.home / "jobs")
         self.digests = Digests(self.home / "digests.json")
 
     def worker_lock(self, number: int) -> Path:
@@ -108,7 +105,7 @@ class StateFolder:
     def clear_work(self) -> None:
         """Remove what killed runs left half done."""
         shutil.rmtree(self.work, ignore_errors=True)
-        self.work.mkdir(exist_ok=True)
+        _make(self.work)
 
     def record(self, name: str) -> dict[str, Any] | None:
         """Return what is known of a job that was done, None where nothing is."""
@@ -162,6 +159,12 @@ class StateFolder:
         """Return the folder in which one attempt of a job works."""
         return self.work / f"{self._run}-{name}-{attempt}"
 
+    def begin(self, name: str, attempt: int) -> Path:
+        """Return that folder, made."""
+        place = self.place(name, attempt)
+        _make(place)
+        return place
+
     def commit(self, name: str, place: Path, outputs: Sequence[str], about: dict[str, Any]) -> None:
         """Move what a job made to its place and write its record.
 
@@ -202,6 +205,13 @@ class StateFolder:
 
     def _record_path(self, name: str) -> Path:
         return self.home / "jobs" / f"{name}.json"
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -13,10 +13,14 @@ import soundfile
 import typer
 
 from talkgen.cli import app, main
+from talkgen.commands.plan import Plan
 from talkgen.commands.rows import Commands, Row
+from talkgen.commands.runner import CommandRunner
 from talkgen.errors import InputError
 from talkgen.io.video import open_video
 from talkgen.motion.export import read_motion
+from talkgen.pipelines.batch_state import StateFolder
+from tests.media import write_video
 
 ROOT = Path(__file__).resolve().parent.parent
 PORTRAIT = ROOT / "examples" / "portrait.jpg"
@@ -250,6 +254,15 @@ def test_an_interrupt_says_how_far_it_came(
         assert result[0] == code
         assert f"{word}; 0 of 1 jobs are done, run it again to go on" in result[1]
         assert "Traceback" not in result[1]
+
+
+@pytest.mark.parametrize("name", ["o.mp4", "o.mkv", "o.MOV"])
+def test_every_kind_of_video_is_scored(tmp_path: Path, speech: Path, name: str) -> None:
+    clip = write_video(tmp_path / "clip.mp4")
+    row: dict[str, object] = {"command": "dub", "video": clip, "speech": speech, "output": name}
+    plan = Plan(StateFolder(tmp_path), CommandRunner(), scored=True)
+    (job,) = plan(table(tmp_path / "jobs.csv", row))
+    assert job.scoring.scored == (str(tmp_path / name), None)
 
 
 def test_a_defect_leaves_its_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,8 @@ from talkgen.io.fetch import fetched, is_url
 if TYPE_CHECKING:
     from talkgen.pipelines.batch import Job
 
-VIDEO = ".mp4"
+VIDEOS = (".mp4", ".mkv", ".mov")
+"""Endings of outputs that are scored."""
 
 
 @dataclass
@@ -215,7 +216,7 @@ class Plan:
         from talkgen.pipelines.batch import Job
 
         row = one.row
-        films = [f for f in one.outputs.get("output", []) if f.endswith(VIDEO)]
+        films = [f for f in one.outputs.get("output", []) if Path(f).suffix.lower() in VIDEOS]
         source = next(iter(row.values.get("portrait", [])), None)
         scored = scoring = None
         if films and self.scored:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from talkgen.errors import InputError
+from talkgen.errors import InputError, OutputError
 from talkgen.io.fetch import fetched, is_url
 from talkgen.io.lock import held
 from talkgen.pipelines.batch import Batch, Job, Outcome, locked, missing
@@ -99,6 +100,17 @@ def test_each_job_is_done_once(tmp_path: Path) -> None:
     assert sorted(made(tmp_path)) == sorted(
         [j.name for j in jobs] + [jobs[n].name for n in (1, 2, 3)]
     )
+
+
+def test_no_place_to_work_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    state = StateFolder(tmp_path)
+    monkeypatch.setattr(Path, "mkdir", full)
+    for make in (state.clear_work, lambda: state.begin("a", 1), lambda: StateFolder(tmp_path)):
+        with pytest.raises(OutputError, match="no space left"):
+            make()
 
 
 def test_a_failure_stops_nothing_but_what_reads_it(tmp_path: Path) -> None:
