@@ -1,5 +1,6 @@
 """A video written again keeps its times, its other tracks and what nobody drew on."""
 
+import logging
 from fractions import Fraction
 from pathlib import Path
 
@@ -142,8 +143,10 @@ def test_other_tracks_are_kept(given: str, made: str, tmp_path: Path, speech: Sp
 
 
 def test_tracks_that_cannot_be_kept_are_told(
-    tmp_path: Path, speech: SpeechArray, caplog: pytest.LogCaptureFixture
-) -> None:
+    tmp_path: Path, speech: SpeechArray, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(logging.getLogger("talkgen"), "propagate", True)  # commands turn it off
     clip = many(tmp_path / "v.mp4")
     data = clip.read_bytes()  # the second sound track, in a codec of some new telephone
     at, about = data.rindex(b"mp4a"), data.rindex(b"esds")
