@@ -66,10 +66,11 @@ class Choice:
     def __str__(self) -> str:
         seen = self.best.shown or self.best.planned
         part = "" if self.whole else f", judged by the first {self.seconds:g} s"
-        said = [f"seed {self.seed} kept of {len(self.tried)} candidates{part}"]
+        several = f"{len(self.tried)} candidate{'s' if len(self.tried) > 1 else ''}"
+        said = [f"seed {self.seed} kept of {several}{part}"]
         if self.target is not None and seen.emotions is not None:
             said.append(f"asked for {asked_words(self.target)}; measured {in_words(seen.emotions)}")
-        said.append(f"lips {seen.offset:+d} frames off the sound, confidence {seen.confidence:.3f}")
+        said.append(_lips(seen))
         return "; ".join(said)
 
 
@@ -172,4 +173,12 @@ def asked_words(target: Emotion) -> str:
 
 def _figures(seen: Seen) -> str:
     asked = "" if seen.asked is None else f"emotion {seen.asked:.3f}, "
-    return f"{asked}sync {seen.confidence:.3f} at {seen.offset:+d}"
+    lips = f"sync {seen.confidence:.3f} at {seen.offset:+d}" if seen.confidence else "no sync"
+    return asked + lips
+
+
+def _lips(seen: Seen) -> str:
+    """Return how lips and sound fit, in words; of less than 1 s the critic says nothing."""
+    if not seen.confidence:
+        return "too little is seen and heard to compare lips and sound"
+    return f"lips {seen.offset:+d} frames off the sound, confidence {seen.confidence:.3f}"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, Self
 
@@ -23,6 +24,8 @@ from talkgen.pipelines.portrait import MAX_SIZE, MIN_SIZE, cropped, load_portrai
 from talkgen.pipelines.sources import with_sources
 from talkgen.protocols import FaceAnalyzer
 from talkgen.types import ENGINE_FPS, ENGINE_RATE, Emotion, FloatArray, ImageArray, Motion
+
+log = logging.getLogger("talkgen")
 
 AUTO = "auto"
 """Instead of an emotion: what the voice sounds like."""
@@ -196,6 +199,8 @@ class TalkPipeline:
                 self.generator, speech, rate, seed=own, still=still, emotion=feeling, scales=knobs
             )
 
+        if guide and feeling is None:
+            log.warning("`guide` has no emotion to suit to the face; name one to guide it")
         choice, guide = None, candidates > 1 if guide is None else guide
         if candidates > 1 or (guide and feeling is not None):
             choice = choose(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,14 @@ from talkgen.io.audio import as_speech
 from talkgen.motion.emotion import parse_emotion
 from talkgen.motion.facs import PROTOTYPES, weights_of_units
 from talkgen.motion.generator import MotionGenerator
-from talkgen.pipelines.candidates import asked_words, beginning, choose, judged_portrait
+from talkgen.pipelines.candidates import (
+    Candidate,
+    Choice,
+    asked_words,
+    beginning,
+    choose,
+    judged_portrait,
+)
 from talkgen.pipelines.judge import Judge
 from talkgen.pipelines.portrait import load_portrait
 from talkgen.render.mesh import MeshRenderer
@@ -249,6 +257,14 @@ def seen(asked: float | None, confidence: float, offset: int = 0) -> Seen:
     return Seen(None, asked, offset, confidence)
 
 
+def test_what_is_too_short_is_said() -> None:
+    one = Candidate(4, seen(None, 0.0))
+    line = str(Choice(one, [one], None, None, 0.4, whole=True))
+    assert line == (
+        "seed 4 kept of 1 candidate; too little is seen and heard to compare lips and sound"
+    )
+
+
 def test_standing_heeds_emotion_and_lips() -> None:
     better = standing([seen(0.5, 1.0), seen(0.9, 1.2), seen(0.4, 1.1)])
     assert better.argmax() == 1
@@ -309,6 +325,17 @@ def test_guidance_goes_through_the_drawn_face(
     assert out.motion.blendshapes[15:, brow].mean() > plain.motion.blendshapes[15:, brow].mean()
     jaw = [m.motion.blendshapes[:, JAW] for m in (out, plain)]
     assert np.abs(jaw[0] - jaw[1]).mean() < 0.05
+
+
+def test_no_emotion_to_guide_is_said(
+    analyzer: FaceAnalyzer, renderer: MeshRenderer, portrait: Portrait, voice_like: Voice,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(logging.getLogger("talkgen"), "propagate", True)  # commands turn it off
+    pipeline = TalkPipeline(analyzer, MotionGenerator.from_pretrained(), renderer)
+    out = pipeline(portrait, Audio(voice_like(0.4), 16_000), guide=True, size=128)
+    assert out.choice is None
+    assert "`guide` has no emotion" in caplog.text
 
 
 def test_given_units_are_not_guided(analyzer: FaceAnalyzer, renderer: MeshRenderer) -> None:
