@@ -459,8 +459,6 @@ app.command(
     epilog="Example: talkgen drive portrait.jpg clip.mp4 -o out.mp4 --region pose --region eyes"
 )(drive)
 app.command(epilog="Example: talkgen dub clip.mp4 speech.wav -o out.mp4")(dub)
-
-
 app.command(epilog="Example: talkgen batch jobs.csv --out made --workers 2")(batch)
 
 
