@@ -94,7 +94,8 @@ def load_syncnet_v2(path: str | os.PathLike[str]) -> SyncNetV2:
     try:
         stored = torch.load(name, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zip and torch raise types of their own
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        known = isinstance(error, OSError) and error.strerror
+        reason = str(known).lower() if known else "not a file of PyTorch's"
         raise CheckpointError(
             f"{name!r} is no syncnet_v2.model ({reason}); give the published file"
         ) from error
