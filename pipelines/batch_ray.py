@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from talkgen.errors import InputError, MissingDependencyError
-from talkgen.pipelines.batch_workers import Done, Runner, cores
+from talkgen.pipelines.batch_workers import Done, Runner
+from talkgen.raster.bands import THREADS, cores
 
 log = logging.getLogger("talkgen")
 TOKEN = "shared.token"
@@ -37,7 +38,7 @@ class Actor:
     """What runs on the cluster: a runner with its models, after a look at the shared folder."""
 
     def __init__(self, runner: Runner, home: Path, token: str, threads: int) -> None:
-        os.environ["TALKGEN_THREADS"] = str(threads)
+        os.environ[THREADS] = str(threads)
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             os.environ.setdefault(name, "1")
         self._runner = runner

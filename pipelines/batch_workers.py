@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from talkgen.io.lock import held
+from talkgen.raster.bands import THREADS, cores
 
 Runner = Callable[[Any, Path], dict[str, Any]]
 """Does a task in a folder; returns what is to be known of it, with "error" where it failed."""
@@ -145,16 +146,10 @@ class ProcessPool:
         return self._workers[number]
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    able = getattr(os, "sched_getaffinity", None)
-    return len(able(0)) if able else (os.cpu_count() or 1)
-
-
 def _work(pipe: Any, runner: Runner, lock: Path, threads: int) -> None:
     """Do tasks until the pipe ends: the body of a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and ends the workers
-    os.environ["TALKGEN_THREADS"] = str(threads)
+    os.environ[THREADS] = str(threads)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -90,8 +89,9 @@ def _package(name: str) -> tuple[bool, str, str]:
 
 
 def _devices() -> Iterator[tuple[bool | None, str, str]]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    yield True, "processor", f"{platform.machine()}, {cores} cores"
+    from talkgen.raster.bands import cores
+
+    yield True, "processor", f"{platform.machine()}, {cores()} cores"
     try:
         import torch
     except ImportError:

@@ -75,7 +75,7 @@ def batch(
         from talkgen.io.output import output_error
         from talkgen.pipelines.batch import Batch, locked, missing
         from talkgen.pipelines.batch_state import StateFolder
-        from talkgen.pipelines.batch_workers import cores
+        from talkgen.raster.bands import cores
 
         if workers is not None and not 1 <= workers <= MOST_WORKERS:
             raise InputError(f"`workers` is {workers}, a number from 1 to {MOST_WORKERS} is needed")

@@ -20,10 +20,16 @@ THREADS = "TALKGEN_THREADS"
 """Environment variable: how many threads draw where nothing else is said."""
 
 
+def cores() -> int:
+    """Return how many cores this process may use; all of them where the system does not tell."""
+    able = getattr(os, "sched_getaffinity", None)
+    return len(able(0)) if able else (os.cpu_count() or 1)
+
+
 def thread_count(threads: int | None = None) -> int:
     """Return how many threads draw: `threads`, or one a core up to `MAX_THREADS`."""
     wanted = os.environ.get(THREADS, "")
-    known = int(wanted) if wanted.isdecimal() else len(os.sched_getaffinity(0))
+    known = int(wanted) if wanted.isdecimal() else cores()
     return max(1, min(threads or known, MAX_THREADS))
 
 

@@ -17,3 +17,5 @@ def test_thread_count(monkeypatch: pytest.MonkeyPatch) -> None:
     assert thread_count() == MAX_THREADS
     monkeypatch.setenv(THREADS, "some")
     assert thread_count() == min(len(os.sched_getaffinity(0)), MAX_THREADS)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS and Windows
+    assert thread_count() == min(os.cpu_count() or 1, MAX_THREADS)
