@@ -134,6 +134,34 @@ def drive(found: dict[str, Any]) -> Rows:
     ]  # fmt: skip
 
 
+def dub(found: dict[str, Any]) -> Rows:
+    """Return the rows of dubbing."""
+    mouths, pictures = found["mouths"], found["pictures"]
+    return [
+        ("`dub`: mouth correlation to the speech's own clip; `talk`'s ↑", "within 10 %",
+         f"{mouths['dub_mouth_r']:.2f}; {mouths['talk_mouth_r']:.2f} (n = {mouths['n']})"),
+        ("`dub`: offset within ±1 frame by the sync critic; `talk` ↑", "all",
+         f"{mouths['dub_offset_within_1']}; {mouths['talk_offset_within_1']}"),
+        ("`dub`: frame counts exact; stored values changed further than the mask reaches", "all; 0",
+         f"{pictures['frame_count_exact']} of {pictures['n']}; "
+         f"{pictures['changed_outside_mask']} in {pictures['clips_with_changes_outside']} clips"),
+        ("`dub`: frames a second at 720p ↑", "≥ 20", f"{found['speed']['frames_a_second']:.0f}"),
+    ]  # fmt: skip
+
+
+def batch(found: dict[str, Any]) -> Rows:
+    """Return the rows of batches."""
+    killed, ray = found["killed"], found["ray"]
+    rows = [(
+        "`batch`: jobs, SIGKILLs; whole outputs; made twice after the last kill", "100, 3; 100; 0",
+        f"{killed['jobs']}, {killed['kills']}; {killed['whole']}; {killed['remade_though_done']}",
+    )]  # fmt: skip
+    over = ray.get("overhead_jobs", ray.get("overhead_naps"))
+    what = "real jobs" if "overhead_jobs" in ray else "jobs that sleep"
+    rows.append((f"Ray against `--workers`, {what} ↓", "≤ 10 %", f"{100 * over:+.1f} %"))
+    return rows
+
+
 PARTS: dict[str, Callable[[dict[str, Any]], Rows]] = {
     "expression": expression, "heat": heat, "sync": sync, "asked": asked, "dub": dub,
     "drive": drive, "batch": batch,
