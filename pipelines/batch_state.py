@@ -25,7 +25,7 @@ from typing import Any
 from talkgen import hub
 from talkgen.errors import CheckpointError, InputError, OutputError
 from talkgen.hub import sha256
-from talkgen.io.output import output_error, whole_file
+from talkgen.io.output import make_folder, output_error, whole_file
 
 STATE = ".talkgen-batch"
 SUMMARY = "summary.csv"
@@ -91,7 +91,7 @@ class StateFolder:
         self.work = self.home / "work"
         self._run = uuid.uuid4().hex[:8]  # what still runs elsewhere of a killed run stays apart
         self.run_lock = self.home / "run.lock"
-        _make(self.home / "jobs")
+        make_folder(self.home / "jobs")
         self.digests = Digests(self.home / "digests.json")
 
     def worker_lock(self, number: int) -> Path:
@@ -105,7 +105,7 @@ class StateFolder:
     def clear_work(self) -> None:
         """Remove what killed runs left half done."""
         shutil.rmtree(self.work, ignore_errors=True)
-        _make(self.work)
+        make_folder(self.work)
 
     def record(self, name: str) -> dict[str, Any] | None:
         """Return what is known of a job that was done, None where nothing is."""
@@ -161,9 +161,7 @@ class StateFolder:
 
     def begin(self, name: str, attempt: int) -> Path:
         """Return that folder, made."""
-        place = self.place(name, attempt)
-        _make(place)
-        return place
+        return make_folder(self.place(name, attempt))
 
     def commit(self, name: str, place: Path, outputs: Sequence[str], about: dict[str, Any]) -> None:
         """Move what a job made to its place and write its record.
@@ -205,13 +203,6 @@ class StateFolder:
 
     def _record_path(self, name: str) -> Path:
         return self.home / "jobs" / f"{name}.json"
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from talkgen.errors import InputError
 from talkgen.io.audio import Speech, SpeechFile, open_speech
-from talkgen.io.output import check_output, whole_file
+from talkgen.io.output import check_output, make_folder, whole_file
 from talkgen.io.pictures import Picture, PictureFile
 from talkgen.io.remux import CRF, SUFFIXES, PictureWriter, can_copy, check_crf, copy_pictures
 from talkgen.pipelines.dub_draw import Dubber
@@ -84,7 +84,7 @@ def people_table(people: Sequence[Person], folder: Path | None = None) -> Any:
     for column in ("person", "seconds", "px", "lips fit the sound", "picture"):
         table.add_column(column, justify="left" if column == "picture" else "right")
     if folder is not None:
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
     for person in people:
         picture = ""
         key, _ = person.clearest.portraits()

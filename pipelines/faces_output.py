@@ -13,7 +13,7 @@ import numpy as np
 import talkgen
 from talkgen.errors import OutputError
 from talkgen.face.overlay import draw_faces
-from talkgen.io.output import check_output, whole_file
+from talkgen.io.output import check_output, make_folder, whole_file
 from talkgen.pipelines.faces import FaceReading
 from talkgen.types import MOTION_CHANNELS, FloatArray, ImageArray
 
@@ -84,7 +84,7 @@ def write_masks(folder: Path, number: int, masks: Mapping[str, FloatArray]) -> N
     """Write each mask (H, W) in [0, 1] as an 8-bit picture `face<number>_<part>.png`."""
     from PIL import Image
 
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     for part, mask in masks.items():
         with whole_file(check_output(folder / f"face{number}_{part}.png", (".png",))) as file:
             Image.fromarray(np.rint(np.clip(mask, 0, 1) * 255).astype(np.uint8)).save(file)

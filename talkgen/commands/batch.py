@@ -72,7 +72,7 @@ def batch(
         from talkgen.commands.plan import Plan
         from talkgen.commands.runner import CommandRunner
         from talkgen.errors import InputError
-        from talkgen.io.output import output_error
+        from talkgen.io.output import make_folder
         from talkgen.pipelines.batch import Batch, locked, missing
         from talkgen.pipelines.batch_state import StateFolder
         from talkgen.raster.bands import cores
@@ -87,10 +87,7 @@ def batch(
             from talkgen.pipelines.batch_ray import check_ray
 
             check_ray()
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise output_error(out, error) from error
+        make_folder(out)
         state, runner = StateFolder(out.resolve()), CommandRunner()
         with locked(state):
             say.stage("checking the table")

@@ -15,6 +15,7 @@ from talkgen.commands.rows import Commands, Row, digest, read_table
 from talkgen.commands.runner import CommandRunner, Task
 from talkgen.errors import InputError, TalkgenError
 from talkgen.io.fetch import fetched, is_url
+from talkgen.io.output import make_folder
 
 if TYPE_CHECKING:
     from talkgen.pipelines.batch import Job
@@ -126,9 +127,7 @@ class Plan:
     @property
     def _trial(self) -> Path:
         """The folder that outputs are put in for checks; none is written."""
-        trial: Path = self.state.home / "trial"
-        trial.mkdir(exist_ok=True)
-        return trial
+        return make_folder(self.state.home / "trial")
 
     def _distinct(self, planned: list[Planned]) -> None:
         """Find outputs that two rows, or one row twice, would write."""

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from talkgen.errors import MediaError, OutputError
-from talkgen.io.output import whole_file
+from talkgen.io.output import make_folder, whole_file
 
 MOST_BYTES = 4 << 30
 TIMEOUT_S = 30.0
@@ -38,7 +38,7 @@ def fetched(url: str, folder: Path) -> Path:
     path = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}{suffix}"
     if path.is_file():
         return path
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as stream:
             if urlsplit(stream.geturl()).scheme.lower() not in ("http", "https"):

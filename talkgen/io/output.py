@@ -80,6 +80,19 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """Return `path` after making the folder, and those above it, unless they are there.
+
+    Raises OutputError where that cannot be.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    return folder
+
+
 def output_error(target: Path, error: OSError) -> OutputError:
     """Return the one-line form of a failed write."""
     if error.errno in _FULL:

@@ -108,6 +108,8 @@ def test_no_place_to_work_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     state = StateFolder(tmp_path)
     monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(OutputError, match="no space left"):
+        fetched("http://x/a.wav", tmp_path / "new")
     for make in (state.clear_work, lambda: state.begin("a", 1), lambda: StateFolder(tmp_path)):
         with pytest.raises(OutputError, match="no space left"):
             make()
