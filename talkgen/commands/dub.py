@@ -114,7 +114,7 @@ def dub(
                 raise NoFaceError(
                     f"no face found in {str(video)!r}, or none for long enough to be dubbed"
                 )
-            if looked.people and (people is not None or len(looked.people) > 1):
+            if people is not None or len(looked.people) > 1:
                 print_table(people_table(looked.people, people))
             if said is not None and output is not None:
                 made = pipeline(
