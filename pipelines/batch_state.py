@@ -126,8 +126,11 @@ class StateFolder:
         if any(self.checkpoint(n) != was for n, was in found.get("checkpoints", {}).items()):
             return False
         files: Mapping[str, Any] = found.get("files", {})
-        if not all(any(f == out or f.startswith(out + "/") for f in files) for out in outputs):
-            return False
+        empty = found.get("empty", [])
+        for out in outputs:
+            there = out in empty and (self.folder / out).is_dir()
+            if not there and not any(f == out or f.startswith(out + "/") for f in files):
+                return False
         return all(self._unchanged(self.folder / file, about) for file, about in files.items())
 
     def read(self, after: Collection[str]) -> dict[str, dict[str, str]]:
@@ -171,6 +174,9 @@ class StateFolder:
         lacking = [out for out in outputs if not (place / out).exists()]
         if lacking:
             raise OutputError(f"{lacking[0]!r} was not made, though nothing failed")
+        empty = [o for o in outputs if (place / o).is_dir() and not any(_files(place / o))]
+        for out in empty:
+            make_folder(self.folder / out)
         files = {}
         try:
             for path in _files(place):
@@ -183,7 +189,7 @@ class StateFolder:
                 files[file] = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": digest}
         except OSError as error:
             raise output_error(self.folder, error) from error
-        self.note(name, {**about, "files": files})
+        self.note(name, {**about, "files": files, "empty": empty})
         shutil.rmtree(place, ignore_errors=True)
 
     def note(self, name: str, about: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import logging
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -130,7 +131,7 @@ class CommandRunner:
                 "checkpoints": sorted(hub.RESOLVED),
             }  # fmt: skip
         except TalkgenError as error:
-            return {"error": " ".join(str(error).split()), "notes": notes}
+            return {"error": _plain(error, place), "notes": notes}
         except MemoryError:
             return {"error": "out of memory; try a smaller size or fewer workers"}
         except Exception as error:
@@ -156,9 +157,14 @@ class CommandRunner:
         try:
             judged = pipeline(made if made.exists() else Path(video), source=source)
         except TalkgenError as error:  # the video is there all the same
-            log.warning("not scored: %s", error)
+            log.warning("not scored: %s", _plain(error, place))
             return {}
         return {name: float(f"{s.value:.5g}") for name, s in judged.report.scores.items()}
+
+
+def _plain(error: Exception, place: Path) -> str:
+    """Return an error in one line, with what is made in `place` as the table names it."""
+    return " ".join(str(error).replace(str(place) + os.sep, "").split())
 
 
 @contextlib.contextmanager

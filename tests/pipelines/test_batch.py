@@ -115,6 +115,18 @@ def test_no_place_to_work_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             make()
 
 
+def test_an_empty_folder_is_an_output_too(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path)
+    place = state.begin("a", 1)
+    (place / "people").mkdir()
+    state.commit("a", place, ("people",), {"key": "k"})
+    assert (tmp_path / "people").is_dir()
+    assert state.is_done("a", "k", ("people",))
+    assert not state.is_done("a", "k", ("people", "b.txt"))
+    (tmp_path / "people").rmdir()
+    assert not state.is_done("a", "k", ("people",))
+
+
 def test_a_failure_stops_nothing_but_what_reads_it(tmp_path: Path) -> None:
     jobs = [
         job("a.txt", fails="no face", row=2),
