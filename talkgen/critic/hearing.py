@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from talkgen.audio.features import FEATURES_PER_SECOND, MelLeveler, MelStream
+from talkgen.audio.features import FEATURES_PER_SECOND, NUM_MELS, MelLeveler, MelStream
 from talkgen.audio.phones import BILABIALS, VOWELS
 from talkgen.audio.vad import SpeechDetector, silent_stretches
 from talkgen.types import ENGINE_RATE, FloatArray
@@ -74,9 +74,17 @@ def hear(blocks: Iterable[FloatArray], *, fps: float = 25.0, encoder: Any = None
         band.append(band_level(power))
         return leveler.push(power)
 
-    def listen(features: FloatArray) -> None:
-        for start in range(0, len(features), PHONE_BLOCK):
-            said = stream.push(features[start : start + PHONE_BLOCK])
+    waiting = [np.zeros((0, NUM_MELS), np.float32)]
+
+    def listen(features: FloatArray, *, least: int = PHONE_BLOCK) -> None:
+        # few large pieces: a small one costs the encoder nearly as much
+        waiting.append(features)
+        if sum(map(len, waiting)) < least:
+            return
+        known = np.concatenate(waiting)
+        waiting.clear()
+        for start in range(0, len(known), PHONE_BLOCK):
+            said = stream.push(known[start : start + PHONE_BLOCK])
             posteriors.append(said.phones.softmax(-1).numpy())
 
     for block in blocks:
@@ -84,7 +92,7 @@ def hear(blocks: Iterable[FloatArray], *, fps: float = 25.0, encoder: Any = None
         kept.append(np.rint(np.clip(block, -1, 1) * 32767).astype(np.int16))
         listen(take(mels.push(block)))
     listen(take(mels.finish()))
-    listen(leveler.finish())
+    listen(leveler.finish(), least=0)
     posteriors.append(stream.finish().phones.softmax(-1).numpy())
     seconds = samples / ENGINE_RATE
     phones = np.concatenate(posteriors)
