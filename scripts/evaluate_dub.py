@@ -28,12 +28,8 @@ import av
 import cv2
 import numpy as np
 
-NO_MOUTH = (
-    "liveportrait_d6", "liveportrait_d10", "liveportrait_d12", "vox_681100216", "moore_3",
-    "latentsync_2", "liveportrait_d20", "hdtf_radio51",
-)  # fmt: skip
-"""Clips whose own mouth says nothing of their sound, or at another time."""
 SPEECHES = ("hdtf_radio34", "retalk_1", "hdtf_radio8", "retalk_5", "marlin_3", "latentsync_1")
+"""Clips whose mouth can be held against (DATA.md says of which it cannot)."""
 TIMED = "marlin_4"
 """A clip of 1280 x 720, for the speed."""
 TALK_SIZE = 320

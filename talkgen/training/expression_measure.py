@@ -9,8 +9,6 @@ import numpy as np
 from talkgen.types import EMOTIONS
 
 BINS = 15
-LEAST_FACES = 30
-"""Test faces that a class needs to count in balanced accuracy."""
 SIX = tuple(EMOTIONS.index(n) for n in ("neutral", "happy", "sad", "surprise", "disgust", "anger"))
 FIVE = tuple(i for i in SIX if EMOTIONS[i] != "disgust")
 

@@ -27,9 +27,7 @@ from talkgen.io.image import as_image
 from talkgen.types import EMOTIONS, Face, ImageArray
 
 ROOT = Path(__file__).parents[2]
-SMALL = ExpressionConfig(
-    side=32, stem=4, widths=(6, 8), depths=(1, 1), hidden=8, shapes=5
-)
+SMALL = ExpressionConfig(side=32, stem=4, widths=(6, 8), depths=(1, 1), hidden=8, shapes=5)
 
 
 @pytest.fixture(scope="module")
