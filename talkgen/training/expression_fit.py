@@ -247,6 +247,7 @@ class Job:
                 "by geometry alone": [balanced(label, said["geometry"], c) for c in (SIX, FIVE)],
                 "recall, all eight asked": recalls(label, logits.argmax(1)),
                 "confusion, all eight asked": confusion(label, logits.argmax(1)),
+                "calibration error": calibration_error(label[shown], sure[shown]),
                 "calibration error, classes equally common": calibration_error(
                     label[shown], sure[shown], equal_weights(label[shown])),
                 "calibration error, as common as there": calibration_error(
