@@ -109,6 +109,7 @@ def outputs(out: Path) -> list[Path]:
 
 def whole(path: Path) -> bool:
     """Return whether a video, or a motion, has all its frames."""
+    from talkgen.errors import TalkgenError
     from talkgen.io.video import open_video
     from talkgen.motion.export import read_motion
 
@@ -116,7 +117,7 @@ def whole(path: Path) -> bool:
         film = path.suffix == ".mp4"
         count = len(list(open_video(path).frames())) if film else len(read_motion(path))
         return count == round(SECONDS * FPS)
-    except Exception:
+    except TalkgenError:
         return False
 
 

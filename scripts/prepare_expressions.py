@@ -3,8 +3,9 @@
 TALKGEN_DATA=../shared python scripts/prepare_expressions.py --out cache/expressions
     --faces cache/faces --rendered cache/rendered/mix --held cache/rendered/held
 
-`--faces` and `--rendered` are what `prepare_faces.py` and `render_heads.py` wrote. About 15 minutes
-of one core: 2 for the labelled faces, 3 for the others, 10 to pose 360 portraits and 120 frames.
+`--faces` and `--rendered` are what `prepare_faces.py` and `render_heads.py` wrote. About half an
+hour of one core: 2 minutes for the labelled faces, 3 for the others, 12 to pose 360 portraits and
+96 frames, 12 to render 13 000 heads of action units.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def main(
     rendered: Annotated[Path, typer.Option(help="Folder of render_heads.py.")],
     held: Annotated[Path, typer.Option(help="The same, of people kept aside.")],
     people: Annotated[int, typer.Option(help="Portraits that are posed.")] = 360,
-    heads: Annotated[int, typer.Option(help="Heads rendered for their action units.")] = 5000,
+    heads: Annotated[int, typer.Option(help="Heads rendered for their action units.")] = 13000,
     bank: Annotated[Path | None, typer.Option(help="Folder that keeps the heads' skins.")] = None,
     seed: Annotated[int, typer.Option(help="Which portraits, poses and sounds.")] = 0,
     only: Annotated[str, typer.Option(help="Only this file: labelled, taught, ...")] = "",

@@ -59,8 +59,7 @@ class Expression:
 class Readings:
     """What N faces show.
 
-    logits : (N, 8) log probabilities; emotions : (N, 8) probabilities
-    affect : (N, 2) valence and arousal; units : (N, U) in the order of UNITS; pspi : (N,)
+    logits : (N, 8) log probabilities; units : (N, U) intensities in [0, 1] in the order of UNITS
     """
 
     logits: FloatArray
@@ -144,10 +143,11 @@ class FERCritic:
 
         emotions = dict(zip(EMOTIONS, readings.emotions[index].tolist(), strict=True))
         units = readings.named_units(index)
+        found = verdict(emotions, units=units)
         return Expression(
             emotions, *(float(v) for v in readings.affect[index]), units,
-            float(readings.pspi[index]), str(verdict(emotions, units=units)),
-            evidence(emotions, units),
+            float(readings.pspi[index]), str(found),
+            evidence(emotions, units, of=found.emotions or None),
         )  # fmt: skip
 
     def read(self, images: Sequence[ImageArray], faces: Sequence[Face]) -> Readings:
@@ -165,7 +165,7 @@ class FERCritic:
     @torch.inference_mode()
     def read_crops(self, crops: Any, landmarks: FloatArray, scores: FloatArray) -> Readings:
         """Return what faces show, of crops (N, 96, 96) of `grey_crop`, landmarks (N, 478, 3) of the
-        pictures and scores (N, 52). A face and its mirror image count alike."""
+        pictures and scores (N, 52)."""
         logits, units = [], []
         for start in range(0, len(crops), BATCH):
             part = slice(start, start + BATCH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -43,7 +44,7 @@ class Encoder(Protocol):
         """Write the rest."""
 
 
-class ThreadedWriter:
+class ThreadedWriter(ABC):
     """Gives pictures to an encoder in a thread of its own; the file appears whole or not at all.
 
     path : of the file; subclasses say in `_encoder` what writes it
@@ -58,8 +59,9 @@ class ThreadedWriter:
         self._stack = ExitStack()
         self._thread: threading.Thread | None = None
 
+    @abstractmethod
     def _encoder(self, part: Path) -> Encoder:
-        raise NotImplementedError
+        """Return what writes the file `part`."""
 
     def __enter__(self) -> Self:
         part = self._stack.enter_context(whole_file(self.path))

@@ -1,10 +1,11 @@
 """The fit of the expression network: first what faces do, then what that means.
 
-First the trunk learns landmark shapes, channel weights and action units from faces without emotion
-labels (of all that was tried the largest gain, `FINDINGS.md`). Then both readers learn emotions
-from real labelled faces, posed portraits and speaking people, each set with its own share of
-classes taken out of the logits (logit adjustment, Menon et al. 2021), so that what comes out is as
-if all classes were equally common. Doubtful labels: smoothing, mixup, little weight for disgust.
+First a trunk learns landmark shapes, channel weights and action units from faces without emotion
+labels (of all that was tried the largest gain, `FINDINGS.md`). Then a second one, which begins as
+the first, learns emotions from real labelled faces, posed portraits, rendered heads and speaking
+people, each set with its own share of classes taken out of the logits (logit adjustment, Menon et
+al. 2021), so that what comes out is as if all classes were equally common. Doubtful labels:
+smoothing, mixup, little weight for disgust.
 """
 
 from __future__ import annotations
