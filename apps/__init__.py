@@ -1,1 +1,1 @@
-"""Applications on top of the pipelines."""
+"""The page of `talkgen demo`: it runs the commands and shows what they make."""
