@@ -20,7 +20,7 @@ demo: $(VENV)/.run-ready
 	$(VENV)/bin/talkgen talk examples/portrait.jpg examples/speech.flac -o $(DEMO)
 	echo "The talking video is at $(CURDIR)/$(DEMO)"
 
-test: $(VENV)/.test-ready
+test: $(VENV)/.test-ready $(VENV)/.browser-ready
 	@$(MAKE) --no-print-directory lint
 	$(PY) -m pytest
 	$(VENV)/bin/talkgen doctor
@@ -68,6 +68,24 @@ $(VENV)/.test-ready: $(VENV)/.run-ready
 	$(PIP) install -q -c constraints.txt absl-py certifi flatbuffers matplotlib
 	$(PIP) install -q -c constraints.txt --no-deps mediapipe || echo "No mediapipe here; its tests skip."
 	touch $@
+
+# The page's tests drive a Chromium, and speak typed text. Root on Debian gets the small ones;
+# where they are missing, those tests skip with a reason.
+BROWSERS := chromium-headless-shell chromium chromium-browser google-chrome
+$(VENV)/.browser-ready: | $(PY)
+	@missing=()
+	command -v $(BROWSERS) >/dev/null || missing+=(chromium-headless-shell)
+	command -v espeak-ng espeak >/dev/null || missing+=(espeak-ng)
+	if [ $${#missing[@]} = 0 ]; then touch $@; exit 0; fi
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+		echo "Installing $${missing[*]} for the page's tests ..."
+		export DEBIAN_FRONTEND=noninteractive
+		if apt-get update -qq >/dev/null \
+			&& apt-get install -qq -y --no-install-recommends "$${missing[@]}" >/dev/null; then
+			touch $@; exit 0
+		fi
+	fi
+	echo "Some of the page's tests skip without: apt-get install $${missing[*]}"
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info
