@@ -6,6 +6,8 @@ from typing import Any
 
 import gradio as gr
 
+from talkgen.apps import labels
+
 FONT = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
@@ -13,4 +15,4 @@ MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 def look() -> dict[str, Any]:
     """Return the options of `Blocks.launch` that make the page look as it does."""
     theme = gr.themes.Base(primary_hue="teal", neutral_hue="slate", font=FONT, font_mono=MONO)
-    return {"theme": theme}
+    return {"theme": theme, "head": labels.HEAD}
