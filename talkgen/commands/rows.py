@@ -40,6 +40,7 @@ class Column:
     name : as the command's function has it; option : how it is called, "" for an argument
     off : the option that turns a switch off, where there is one
     kind : "read" or "written" for files, "switch", or "value"; many : takes several values
+    short : its one letter, as "-o"; usual : its value if left out
     """
 
     name: str
@@ -48,6 +49,8 @@ class Column:
     kind: str
     many: bool
     required: bool
+    short: str = ""
+    usual: Any = None
 
 
 @dataclass
@@ -125,6 +128,29 @@ class Commands:
             else:
                 plain += values
         return [*options, "--", *plain]
+
+    def typed(self, row: Row) -> list[str]:
+        """Return the row as a person would type it: what is needed first, no value that is usual.
+
+        Its values are not checked; a wrong one stays as it is.
+        """
+        plain: list[str] = []
+        output: list[str] = []
+        options: list[str] = []
+        for column in self.columns[row.command].values():
+            values = row.values.get(column.name, [])
+            if column.kind == "switch":
+                values = [] if values == [str(column.usual).lower()] else values
+                wanted = [column.option if v == "true" else column.off for v in values]
+                options += [option for option in wanted if option]
+            elif not column.option:
+                plain += [value if not value.startswith("-") else f"./{value}" for value in values]
+            elif not _is_usual(values, column.usual):
+                for value in values:
+                    apart = [column.short or column.option, value]
+                    pair = [f"{column.option}={value}"] if value.startswith("-") else apart
+                    (output if column.short else options).extend(pair)
+        return [*plain, *output, *options]
 
     def parsed(self, row: Row) -> Any:
         """Return the command's context with its values parsed; raise InputError where one is wrong.
@@ -221,8 +247,10 @@ def _columns(command: Any) -> list[Column]:
             kind = "written" if written else "read"
         many = bool(getattr(param, "multiple", False)) or param.nargs == -1
         off = next((o for o in param.secondary_opts if o.startswith("--")), "")
+        short = next((o for o in param.opts if is_option and not o.startswith("--")), "")
         out.append(Column(
-            param.name, long[0] if is_option else "", off, kind, many, bool(param.required)
+            param.name, long[0] if is_option else "", off, kind, many, bool(param.required),
+            short, getattr(param.default, "value", param.default),
         ))  # fmt: skip
     return out
 
@@ -230,6 +258,18 @@ def _columns(command: Any) -> list[Column]:
 def _is_path(hint: Any) -> bool:
     """Return whether a type is Path, or made of it, as in `list[Path] | None`."""
     return hint is Path or any(_is_path(part) for part in typing.get_args(hint))
+
+
+def _is_usual(values: list[str], usual: Any) -> bool:
+    """Return whether a text is what would hold without it; 1 is 1.0."""
+    if len(values) != 1 or usual is None:
+        return False
+    if isinstance(usual, int | float):
+        try:
+            return float(values[0]) == usual
+        except ValueError:
+            return False
+    return values[0] == str(usual)
 
 
 def _plain(name: Any) -> str:
