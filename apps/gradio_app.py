@@ -25,6 +25,11 @@ def build(page: Page) -> gr.Blocks:
                 if (make := _tab(name)) is not None:
                     with gr.Tab(title, id=name, elem_id=f"tab-{name}"):
                         make(page)
+
+        def left(request: gr.Request) -> None:
+            page.left(request.session_hash or "")
+
+        blocks.unload(left)
     return blocks
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from talkgen.apps.jobs import Jobs
+    from talkgen.apps.jobs import Job, Jobs
     from talkgen.apps.settings import Settings
     from talkgen.apps.stills import Stills
 
@@ -32,6 +32,20 @@ class Page:
     examples: dict[str, Path] = field(default_factory=lambda: examples_of(EXAMPLES))
     tabs: Any = None
     fields: dict[str, Any] = field(default_factory=dict)
+    _at_work: dict[str, set[Job]] = field(default_factory=dict)
+
+    def begun(self, session: str, job: Job) -> None:
+        """Remember a job of an open page."""
+        self._at_work.setdefault(session, set()).add(job)
+
+    def ended(self, session: str, job: Job) -> None:
+        """Forget a job that came to its end."""
+        self._at_work.get(session, set()).discard(job)
+
+    def left(self, session: str) -> None:
+        """Cancel what an open page still had at work, when it is closed."""
+        for job in self._at_work.pop(session, set()):
+            job.cancel()
 
 
 def examples_of(folder: Path) -> dict[str, Path]:

@@ -1,0 +1,56 @@
+"""Upload fields that hand over the file as it came; what it holds is checked by `apps.uploads`.
+
+Gradio's own open a picture to turn it and convert it, and fail without a word of help where it is
+none; the commands read orientation and colours themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+
+class Picture(gr.Image):
+    """A picture field whose value is the path of what was uploaded."""
+
+    is_template = True
+
+    def __init__(self, label: str, **options: Any) -> None:
+        chosen = {
+            "type": "filepath", "image_mode": None, "sources": ["upload", "webcam", "clipboard"],
+            "buttons": ["fullscreen"], "height": 300,
+        }  # fmt: skip
+        super().__init__(label=label, **(chosen | options))
+
+    def preprocess(self, payload: Any) -> str | None:
+        """Return the path of the file."""
+        return None if payload is None else payload.path
+
+
+class Sound(gr.Audio):
+    """A sound field, for files and the microphone."""
+
+    is_template = True
+
+    def __init__(self, label: str, **options: Any) -> None:
+        chosen = {"type": "filepath", "sources": ["upload", "microphone"], "buttons": []}
+        super().__init__(label=label, **(chosen | options))
+
+    def preprocess(self, payload: Any) -> str | None:
+        """Return the path of the file."""
+        return None if payload is None else payload.path
+
+
+class Film(gr.Video):
+    """A video field, for files and the webcam."""
+
+    is_template = True
+
+    def __init__(self, label: str, **options: Any) -> None:
+        chosen = {"sources": ["upload", "webcam"], "buttons": [], "height": 300}
+        super().__init__(label=label, **(chosen | options))
+
+    def preprocess(self, payload: Any) -> str | None:
+        """Return the path of the file."""
+        return None if payload is None else payload.path
