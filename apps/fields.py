@@ -6,12 +6,21 @@ none; the commands read orientation and colours themselves.
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from typing import Any
 
 import gradio as gr
+from gradio.component_meta import ComponentMeta
 
 
-class Picture(gr.Image):
+class _Unstubbed(ComponentMeta):
+    """Makes components without the stub file that Gradio would write beside this one."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> Any:
+        return ABCMeta.__new__(mcs, name, bases, attrs)
+
+
+class Picture(gr.Image, metaclass=_Unstubbed):
     """A picture field whose value is the path of what was uploaded."""
 
     is_template = True
@@ -28,7 +37,7 @@ class Picture(gr.Image):
         return None if payload is None else payload.path
 
 
-class Sound(gr.Audio):
+class Sound(gr.Audio, metaclass=_Unstubbed):
     """A sound field, for files and the microphone."""
 
     is_template = True
@@ -42,7 +51,7 @@ class Sound(gr.Audio):
         return None if payload is None else payload.path
 
 
-class Film(gr.Video):
+class Film(gr.Video, metaclass=_Unstubbed):
     """A video field, for files and the webcam."""
 
     is_template = True
