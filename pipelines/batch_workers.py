@@ -118,7 +118,7 @@ class ProcessPool:
         worker.job = None
         if answer is None:
             worker.process.join(5)
-            why = _death(worker.process.exitcode)
+            why = death(worker.process.exitcode)
             worker.pipe.close()
             del self._workers[worker.number]
         seconds = time.monotonic() - worker.since
@@ -152,7 +152,7 @@ def _work(pipe: Any, runner: Runner, lock: Path, threads: int) -> None:
     os.environ[THREADS] = str(threads)
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+        threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     with held(lock, wait_s=START_S):
         while True:
             try:
@@ -162,12 +162,14 @@ def _work(pipe: Any, runner: Runner, lock: Path, threads: int) -> None:
             pipe.send(runner(task, place))
 
 
-def _end_with(parent: Any) -> None:
+def end_with(parent: Any) -> None:
+    """End this process as soon as its parent has ended."""
     connections.wait([parent.sentinel])
     os._exit(1)
 
 
-def _death(code: int | None) -> str:
+def death(code: int | None) -> str:
+    """Return how a process died, by its exit code."""
     if code is not None and code < 0:
         names = {s.value: s.name for s in signal.Signals}
         name = names.get(-code, f"signal {-code}")

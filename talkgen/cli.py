@@ -150,11 +150,11 @@ def talk(
         video = pipeline(
             image, sound, size=pixels, fps=fps, seed=seed, still=still, emotion=feeling,
             face=face, crop=crop, landmarks=landmarks, candidates=candidates, guide=guide,
-            sources=also or (), on_stage=say.stage, **scales,
+            sources=also or (), on_stage=say.note, **scales,
         )  # fmt: skip
         parts.draw(video, output, say)
         if video.choice is not None:
-            say.stage(str(video.choice))
+            say.note(str(video.choice))
         if motion_out is not None:
             write_motion(video.motion, motion_out)
             say.done(motion_out)

@@ -44,6 +44,10 @@ class Say:
         if not self.quiet:
             print(f"{NAME}: {text}", file=sys.stderr, flush=True)
 
+    def note(self, text: str) -> None:
+        """Say what was found or decided on the way, which is worth keeping."""
+        self.stage(text)
+
     def loaded(self, make: Callable[..., Any], **options: Any) -> Any:
         """Return `make(**options)`: a pipeline with its models."""
         return make(**options)

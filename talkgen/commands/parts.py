@@ -63,5 +63,5 @@ def draw(video: Any, output: Path, say: Say) -> None:
         video.save(output, on_frame=lambda: step(1))
     took = max(time.monotonic() - start, 1e-9)
     if video.limits.limited:
-        say.stage(str(video.limits))
+        say.note(str(video.limits))
     say.done(output, f"{video.num_frames} frames, {video.num_frames / took:.0f} a second")

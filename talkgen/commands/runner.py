@@ -86,12 +86,15 @@ class KeepingVoice(Say):
 
 
 class CommandRunner:
-    """Runs tasks; picklable, each worker has its own."""
+    """Runs tasks; picklable, each worker has its own.
 
-    def __init__(self, app: str = APP) -> None:
+    app : where the commands are; voice : what they speak through, None: one that says nothing
+    """
+
+    def __init__(self, app: str = APP, voice: KeepingVoice | None = None) -> None:
         self._app = app
         self._commands: Commands | None = None
-        self._voice: KeepingVoice | None = None
+        self._voice = voice
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel without what is loaded."""
@@ -116,19 +119,23 @@ class CommandRunner:
             context.command.invoke(context)
 
     def __call__(self, task: Task, place: Path) -> dict[str, Any]:
-        """Do a task in the folder `place`; return notes and scores, or "error" in one line."""
+        """Do a task in the folder `place`; return notes and scores, or "error" in one line.
+
+        "notes" are warnings, "printed" is what the command printed, "seconds" what it took
+        """
         self._voice = self._voice or KeepingVoice()
         notes: list[str] = []
+        printed = ""
         start = time.monotonic()
         try:
             with _noted() as notes, heard_by(self._voice):
                 if task.row is not None:
-                    self._run(task.row, task.outputs, place)
+                    printed = self._run(task.row, task.outputs, place)
                 took = round(time.monotonic() - start, 3)
                 scores = {} if task.scored is None else self._scores(*task.scored, place)
             return {
                 "notes": list(dict.fromkeys(notes)), "scores": scores, "seconds": took,
-                "checkpoints": sorted(hub.RESOLVED),
+                "checkpoints": sorted(hub.RESOLVED), "printed": printed,
             }  # fmt: skip
         except TalkgenError as error:
             return {"error": _plain(error, place), "notes": notes}
@@ -140,13 +147,14 @@ class CommandRunner:
                 "defect": True, "trace": traceback.format_exc(),
             }  # fmt: skip
 
-    def _run(self, row: Row, outputs: dict[str, list[str]], place: Path) -> None:
+    def _run(self, row: Row, outputs: dict[str, list[str]], place: Path) -> str:
         written = {name: [str(place / file) for file in files] for name, files in outputs.items()}
         for file in (Path(f) for files in written.values() for f in files):
             file.parent.mkdir(parents=True, exist_ok=True)
         context = self.commands.parsed(Row(row.number, row.command, row.values | written))
-        with contextlib.redirect_stdout(io.StringIO()), context:
+        with contextlib.redirect_stdout(io.StringIO()) as printed, context:
             context.command.invoke(context)
+        return printed.getvalue()
 
     def _scores(self, video: str, source: str | None, place: Path) -> dict[str, float]:
         from talkgen.pipelines.score import ScorePipeline
