@@ -32,6 +32,10 @@ class Picture(gr.Image, metaclass=_Unstubbed):
         }  # fmt: skip
         super().__init__(label=label, **(chosen | options))
 
+    def get_config(self, cls: Any = None) -> dict[str, Any]:
+        """Return what the browser is told: all that Gradio's own field takes."""
+        return super().get_config(cls or gr.Image)
+
     def preprocess(self, payload: Any) -> str | None:
         """Return the path of the file."""
         return None if payload is None else payload.path
@@ -46,6 +50,10 @@ class Sound(gr.Audio, metaclass=_Unstubbed):
         chosen = {"type": "filepath", "sources": ["upload", "microphone"], "buttons": []}
         super().__init__(label=label, **(chosen | options))
 
+    def get_config(self, cls: Any = None) -> dict[str, Any]:
+        """Return what the browser is told: all that Gradio's own field takes."""
+        return super().get_config(cls or gr.Audio)
+
     def preprocess(self, payload: Any) -> str | None:
         """Return the path of the file."""
         return None if payload is None else payload.path
@@ -59,6 +67,10 @@ class Film(gr.Video, metaclass=_Unstubbed):
     def __init__(self, label: str, **options: Any) -> None:
         chosen = {"sources": ["upload", "webcam"], "buttons": [], "height": 300}
         super().__init__(label=label, **(chosen | options))
+
+    def get_config(self, cls: Any = None) -> dict[str, Any]:
+        """Return what the browser is told: all that Gradio's own field takes."""
+        return super().get_config(cls or gr.Video)
 
     def preprocess(self, payload: Any) -> str | None:
         """Return the path of the file."""
