@@ -92,6 +92,25 @@ class Call:
         outputs = {name: [file] for name, file in self.outputs.items()}
         return Task(row, outputs)
 
+    def named(self, error: str) -> tuple[str, str | None]:
+        """Return a command's error with files by their names, and the parameter that it is about.
+
+        The parameter is None where the error does not say.
+        """
+        at = None
+        for name, path in sorted(self.read(), key=lambda pair: -len(pair[1])):
+            if path in error:
+                at = at or name
+                error = error.replace(path, Path(path).name)
+        columns = _commands().columns[self.command]
+        for name, column in columns.items():
+            if at is None and (f"`{name}`" in error or f"'{column.option or name}'" in error):
+                at = name
+        for name, value in self.values.items():
+            if at is None and any(isinstance(v, str) and repr(v) in error for v in _parts(value)):
+                at = name
+        return error, at
+
     def read(self) -> Iterator[tuple[str, str]]:
         """Yield parameter and path of the files given to read."""
         for name, value in self.values.items():
