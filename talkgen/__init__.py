@@ -27,6 +27,7 @@ _LAZY = {
     "ScorePipeline": "talkgen.pipelines.score",
     "DrivePipeline": "talkgen.pipelines.drive",
     "DubPipeline": "talkgen.pipelines.dub",
+    "EditPipeline": "talkgen.pipelines.edit",
     "AdaptPipeline": "talkgen.pipelines.adapt",
     "FERCritic": "talkgen.critic.fer",
     "SyncCritic": "talkgen.critic.sync",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from talkgen.errors import MediaError
+from talkgen.errors import MediaError, TalkgenError
 from talkgen.types import ImageArray
 
 MAX_PIXELS = 100_000_000
@@ -39,6 +41,14 @@ def read_image(path: str | os.PathLike[str]) -> ImageArray:
     Raises MediaError when the file is missing, no picture, damaged or over 100 megapixels; the
     size is known, and refused, before anything is decoded.
     """
+    with opened(path) as picture:
+        return _rgb(picture)
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Give the Pillow image of a file; raise MediaError as `read_image` does, for what is found
+    damaged within the block too."""
     from PIL import Image
 
     name = str(path)
@@ -61,8 +71,10 @@ def read_image(path: str | os.PathLike[str]) -> ImageArray:
         if picture.width * picture.height > MAX_PIXELS:
             raise MediaError(_too_large(name, picture.size))
         try:
-            return _rgb(picture)
+            yield picture
         except (OSError, ValueError, SyntaxError, EOFError) as error:
+            if isinstance(error, TalkgenError):
+                raise
             raise MediaError(f"{name!r} is damaged ({_brief(error)}); give a whole file") from error
 
 

@@ -26,6 +26,8 @@ FADE_S = 0.6
 FADE_POINTS = 7
 FILE_SUFFIXES = (".csv", ".json")
 TIME_COLUMNS = ("time", "times", "seconds", "t")
+AFFECT = ("valence", "arousal")
+"""Names of the two axes, each from -1 to 1."""
 
 SYNONYMS = {
     "angry": "anger", "happiness": "happy", "joy": "happy", "sadness": "sad",
@@ -49,6 +51,8 @@ def parse_emotion(text: str) -> Emotion:
 
     "happy", "happy:0.7" : a class and its strength (1 where left out)
     "happy:0.5+surprise:0.3", "AU4:0.8+AU7:0.5" : mixtures; action units with their intensities
+    "valence:0.6+arousal:-0.2" : pleasure and excitement, -1 to 1 each, 0 where left out; action
+        units may join them, classes may not
     "0:neutral,2.5:happy:0.8,6:sad" : from those seconds on, each fading in over FADE_S
     "track.csv" : columns `time` (s) and any of the classes, valence, arousal, intensity, AU12, ...,
         interpolated; or `time` and `emotion` (a text as above), which fade
@@ -140,15 +144,24 @@ def _keyed(part: str) -> tuple[float, State]:
 
 
 def _state(text: str) -> State:
-    """Classes and action units of one text with their strengths: "happy:0.5+AU4"."""
+    """Classes (or valence and arousal) and action units of one text with their strengths."""
     out: State = {}
     for part in text.split("+"):
         name, colon, amount = (piece.strip() for piece in part.partition(":"))
         key = _name(name)
+        if key in AFFECT and not colon:
+            raise InputError(f"{name!r} needs a number from -1 to 1, as in '{key}:0.6'")
         value = _number(amount, name) if colon else 1.0
-        if not 0 <= value <= 1:
-            raise InputError(f"the strength of {name!r} is {value:g}, 0 to 1 is possible")
+        least = -1 if key in AFFECT else 0
+        if not least <= value <= 1:
+            raise InputError(f"the strength of {name!r} is {value:g}, {least} to 1 is possible")
         out[key] = value
+    named = [key for key in out if key in EMOTIONS]
+    if named and not out.keys().isdisjoint(AFFECT):
+        raise InputError(
+            f"emotion {text.strip()!r} names {named[0]!r} beside valence and arousal, which are "
+            "another way to say it; leave one of them out"
+        )
     return out
 
 
@@ -157,6 +170,8 @@ def _name(name: str) -> str:
         return _class(name)
     if _is_unit(name):
         return name.upper()
+    if name.lower() in AFFECT:
+        return name.lower()
     raise InputError(f"unknown emotion {name!r}; {_ways()}")
 
 
@@ -185,7 +200,10 @@ def _number(value: Any, name: str) -> float:
 
 
 def _ways() -> str:
-    return f"possible are {', '.join(EMOTIONS)}, with a strength as in happy:0.7"
+    return (
+        f"possible are {', '.join(EMOTIONS)}, with a strength as in happy:0.7, action units as in "
+        "AU12:0.6, or valence:0.6+arousal:-0.2"
+    )
 
 
 def _faded(keys: Sequence[tuple[float, State]]) -> Emotion:
@@ -214,17 +232,32 @@ def _faded(keys: Sequence[tuple[float, State]]) -> Emotion:
 
 
 def _emotion(times: Sequence[float], states: Sequence[State]) -> Emotion:
-    strengths = np.array([[s.get(n, 0.0) for n in FELT] for s in states])
-    total = strengths.sum(1)
-    felt = total > 0
-    weights = np.zeros((len(states), len(EMOTIONS)))
-    weights[:, 1:] = strengths / np.maximum(total, 1e-9)[:, None]
-    weights[~felt, 0] = 1.0
     units = sorted({n for s in states for n in s if n.startswith("AU")})
     tracks = {n: np.array([s.get(n, 0.0) for s in states], np.float32) for n in units}
+    seconds = np.array(times, np.float32)
+    named = {n for s in states for n in s}
+    if not named.isdisjoint(AFFECT):
+        classes = sorted(named & set(FELT))
+        if classes:
+            raise InputError(
+                f"the emotion track names {classes[0]!r} and valence and arousal; keep to one way "
+                "of saying it from beginning to end"
+            )
+        return Emotion(
+            valence_arousal=np.array([[s.get(n, 0.0) for n in AFFECT] for s in states], np.float32),
+            action_units=tracks or None,
+            times=seconds,
+        )
+    # Neutral takes what room the others leave: what is asked of them stays as it is.
+    strengths = np.array([[s.get(n, 0.0) for n in EMOTIONS] for s in states])
+    strengths[:, 1:] /= np.maximum(strengths[:, 1:].sum(1), 1.0)[:, None]
+    strengths[:, 0] = np.minimum(strengths[:, 0], np.maximum(1 - strengths[:, 1:].sum(1), 0.0))
+    total = strengths.sum(1)
+    weights = strengths / np.maximum(total, 1e-9)[:, None]
+    weights[total == 0, 0] = 1.0
     return Emotion(
         weights=weights.astype(np.float32),
-        intensity=np.where(felt, np.minimum(total, 1.0), 1.0).astype(np.float32),
+        intensity=np.minimum(total, 1.0).astype(np.float32),
         action_units=tracks or None,
-        times=np.array(times, np.float32),
+        times=seconds,
     )

@@ -1,0 +1,213 @@
+"""One frame of a portrait as it is asked for: an expression, a turn of the head, a look.
+
+A still starts from the photograph's own expression, not from a resting face as speech does: what is
+not asked for stays as it was taken. An emotion is laid over it (`talkgen.motion.blend`), and what
+it cannot be seen beside gives way: parted lips under the emotions that shut them, everything under
+neutral.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from talkgen.errors import InputError
+from talkgen.face.fit import HeadFit
+from talkgen.face.gaze import Gaze
+from talkgen.face.rotation import rotation_matrix
+from talkgen.motion.blend import blended
+from talkgen.motion.emotion import LOWER_FACE, as_emotion, parse_emotion
+from talkgen.motion.facs import FELT, strengths_of, units_of, weights_of_units
+from talkgen.motion.gaze import EYE_TURN
+from talkgen.types import MOTION_CHANNELS, Emotion, FloatArray
+
+CAMERA: Literal["camera"] = "camera"
+"""Instead of a gaze: the eyes look at the viewer, whichever way the head is turned."""
+
+SHUTTING: dict[str, float] = {"sad": 1.0, "disgust": 1.0, "anger": 1.0, "contempt": 1.0}
+"""Emotions under which a mouth that was photographed open shuts, and how far at strength 1."""
+
+NEUTRAL_SHARE = 0.9
+"""Share of the photograph's expression that goes under neutral; the rest is error of the fit."""
+
+MOST_POSE_DEG = 60.0
+"""Degrees that may be asked of a head; it is drawn as far as `talkgen.render.pose` can."""
+MOST_GAZE_DEG = 30.0
+MOST_LOOK = 0.85
+"""Weight of an eyeLook channel up to which an eye turns: 24 degrees."""
+
+_AUTO = "auto"
+_EYES = np.array([channel.startswith("eyeLook") for channel in MOTION_CHANNELS])
+_INDEX = {name: i for i, name in enumerate(MOTION_CHANNELS)}
+
+
+@dataclass(frozen=True, eq=False)
+class Still:
+    """What a still shows. Empty, it is the photograph.
+
+    emotion : an Emotion of one sample, or None
+    pose : (yaw, pitch, roll) degrees from the photograph's: yaw above 0 turns to the left of the
+        picture, pitch down, roll with the clock, as `talkgen faces` measures them
+    gaze : (x, y) degrees from where the eyes look: x to the right of the picture, y down; `CAMERA`;
+        None: as photographed
+    """
+
+    emotion: Emotion | None = None
+    pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    gaze: tuple[float, float] | Literal["camera"] | None = None
+
+
+def as_still(
+    emotion: Emotion | str | None = None,
+    au: str | Mapping[str, float] | None = None,
+    pose: str | Sequence[float] | None = None,
+    gaze: str | Sequence[float] | None = None,
+) -> Still:
+    """Return what is asked for, checked.
+
+    emotion : one state, as text (`talkgen.motion.emotion_text`) or an Emotion; no track, not "auto"
+    au : action units: "AU12:0.8+AU4:0.3" (commas will do), or a mapping; they take the place of
+        the emotion's
+    pose, gaze : as in `Still`, as text with commas or numbers; gaze may be "camera"
+    Raises InputError, one line, for anything else.
+    """
+    units = _units(au)
+    if isinstance(emotion, str) and emotion.strip().lower() == _AUTO:
+        raise InputError("`emotion` is 'auto', which needs a voice; name one, as in happy:0.7")
+    felt = as_emotion(emotion)
+    if felt is not None and len(felt) != 1:
+        raise InputError(
+            f"`emotion` is a track with {len(felt)} times, but a still has one; name one state, "
+            "as in happy:0.7"
+        )
+    if units:
+        tracks = {name: np.array([value], np.float32) for name, value in units.items()}
+        felt = _with_units(felt, tracks)
+    turn: Any = (0.0, 0.0, 0.0)
+    if pose is not None:
+        turn = _degrees("pose", pose, "yaw,pitch,roll as in 10,0,-5", 3, MOST_POSE_DEG)
+    look: Any = None
+    if isinstance(gaze, str) and gaze.strip().lower() == CAMERA:
+        look = CAMERA
+    elif gaze is not None:
+        look = _degrees("gaze", gaze, "x,y as in 10,-5, or 'camera'", 2, MOST_GAZE_DEG)
+    return Still(felt, turn, look)
+
+
+def _units(au: str | Mapping[str, float] | None) -> dict[str, float]:
+    if au is None:
+        return {}
+    text = au if isinstance(au, str) else "+".join(f"{name}:{value}" for name, value in au.items())
+    if not text.strip():
+        raise InputError("`au` is empty; action units are needed, as in AU12:0.8+AU4:0.3")
+    found = parse_emotion(text.replace(",", "+"))
+    others = found.valence_arousal is not None or found.intensity is None or found.intensity.any()
+    if others or not found.action_units or len(found) != 1:
+        raise InputError(f"`au` is {text!r}, action units are needed, as in AU12:0.8+AU4:0.3")
+    return {name: float(value[0]) for name, value in found.action_units.items()}
+
+
+def _with_units(felt: Emotion | None, tracks: Mapping[str, FloatArray]) -> Emotion:
+    """Return the emotion with these units in place of all sides of its own."""
+    if felt is None:
+        return Emotion(action_units=tracks)
+    names = {name.rstrip("LR") for name in tracks}
+    kept = {n: v for n, v in (felt.action_units or {}).items() if n.rstrip("LR") not in names}
+    return replace(felt, action_units={**kept, **tracks})
+
+
+def _degrees(name: str, value: Any, form: str, count: int, most: float) -> tuple[float, ...]:
+    parts = value.split(",") if isinstance(value, str) else list(value)
+    shown = value if isinstance(value, str) else ",".join(str(part) for part in parts)
+    try:
+        numbers = tuple(float(part) for part in parts)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
+        raise InputError(f"`{name}` is {shown!r}, degrees are needed, {form}")
+    largest = max(numbers, key=abs)
+    if abs(largest) > most:
+        raise InputError(f"`{name}` is {shown!r}, {-most:g} to {most:g} degrees are possible")
+    return numbers
+
+
+def still_weights(own: FloatArray, rest: FloatArray, emotion: Emotion | None) -> FloatArray:
+    """Return the weights (52,) in [0, 1] of a face under an emotion of one sample.
+
+    own : (52,) as photographed; rest : (52,) the same with the lips shut
+    """
+    own = np.asarray(own, np.float32)
+    if emotion is None:
+        return own
+    strengths = dict(zip(FELT, strengths_of(emotion)[0].tolist(), strict=True))
+    calm = 0.0
+    if emotion.weights is not None:
+        share = 1.0 if emotion.intensity is None else float(emotion.intensity[0])
+        calm = float(emotion.weights[0, 0]) * share
+    shut = min(1.0, calm + sum(strengths[name] * much for name, much in SHUTTING.items()))
+    base = own.copy()
+    base[LOWER_FACE] += np.float32(shut) * (np.asarray(rest, np.float32) - own)[LOWER_FACE]
+    base[~_EYES] *= np.float32(1.0 - NEUTRAL_SHARE * calm)
+    units = units_of(emotion)
+    return blended(base, weights_of_units(units)[0]) if units else np.clip(base, 0.0, 1.0)
+
+
+def turned_eyes(weights: FloatArray, yaw: float, pitch: float) -> tuple[FloatArray, float]:
+    """Return weights (52,) with both eyes turned by radians more, and by how many radians less they
+    turn than asked, at most.
+
+    yaw : above 0 to the left of the picture; pitch : above 0 down
+    """
+    out, least = np.array(weights, np.float32), 0.0
+    for side, (left, right) in {"Left": ("In", "Out"), "Right": ("Out", "In")}.items():
+        for more, high, low in ((yaw, left, right), (pitch, "Down", "Up")):
+            first, second = _INDEX[f"eyeLook{high}{side}"], _INDEX[f"eyeLook{low}{side}"]
+            now = float(out[first] - out[second])
+            aim = now + more / EYE_TURN
+            most = max(MOST_LOOK, abs(now))
+            got = min(max(aim, -most), most)
+            if more:
+                out[first], out[second] = max(got, 0.0), max(-got, 0.0)
+                least = max(least, abs(aim - got) * EYE_TURN)
+    return out, least
+
+
+def toward_camera(
+    gaze: Gaze, rotation: FloatArray, pose: tuple[float, float, float]
+) -> tuple[float, float]:
+    """Return yaw and pitch, radians, that the eyes turn by to look at a viewer far away.
+
+    gaze : where they look now; rotation : (3,) the face's, radians; pose : see `Still`
+    """
+    turn = np.asarray(rotation, np.float32) + pose_rad(pose)
+    wanted = rotation_matrix(turn).T @ np.array([0.0, 0.0, -1.0], np.float32)
+    pitch, yaw = np.arcsin(np.clip(wanted[1], -1, 1)), np.arctan2(-wanted[0], -wanted[2])
+    now = gaze.eyes.mean(axis=0)
+    return float(yaw - now[1]), float(pitch - now[0])
+
+
+def pose_rad(pose: tuple[float, float, float]) -> FloatArray:
+    """Return (yaw, pitch, roll) degrees as (3,) radians, pitch first as everywhere else."""
+    yaw, pitch, roll = pose
+    return np.deg2rad(np.array([pitch, yaw, roll])).astype(np.float32)
+
+
+def posed(
+    still: Still, fit: HeadFit, rest: FloatArray, gaze: Gaze, rotation: FloatArray
+) -> tuple[FloatArray, FloatArray, float]:
+    """Return the absolute weights (52,) and rotation (3,) of a still, and `turned_eyes`' rest.
+
+    fit : of the head to the photograph; rest : see `still_weights`; gaze, rotation : of the face
+    """
+    weights, lacking = still_weights(fit.weights, rest, still.emotion), 0.0
+    if still.gaze is not None:
+        if still.gaze == CAMERA:
+            yaw, pitch = toward_camera(gaze, rotation, still.pose)
+        else:
+            yaw, pitch = np.deg2rad([-still.gaze[0], still.gaze[1]]).tolist()
+        weights, lacking = turned_eyes(weights, yaw, pitch)
+    return weights, np.asarray(fit.rotation, np.float32) + pose_rad(still.pose), lacking
