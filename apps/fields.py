@@ -7,10 +7,12 @@ none; the commands read orientation and colours themselves.
 from __future__ import annotations
 
 from abc import ABCMeta
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.component_meta import ComponentMeta
+from gradio.data_classes import FileData
 
 
 class _Unstubbed(ComponentMeta):
@@ -75,3 +77,7 @@ class Film(gr.Video, metaclass=_Unstubbed):
     def preprocess(self, payload: Any) -> str | None:
         """Return the path of the file."""
         return None if payload is None else payload.path
+
+    def postprocess(self, value: Any) -> FileData | None:
+        """Return the file as it is; nothing is read or converted for showing it."""
+        return None if value is None else FileData(path=str(value), orig_name=Path(value).name)

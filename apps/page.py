@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 """Beside `apps` in the repository and in an installed package alike."""
+SUFFIXES = (".jpg", ".png", ".webp", ".flac", ".wav", ".mp4")
 
 
 @dataclass
@@ -20,7 +22,8 @@ class Page:
     """What every tab is given.
 
     settings : of the server; jobs : where commands run; stills : previews of a portrait
-    root : the server's own folder; examples : by name, files that load with one click
+    root : the server's own folder; examples : by name, files that load with one click, copied
+        below the root, since nothing else is served
     tabs : the row of tabs, to bring one to the front; fields : of one tab that others may fill,
         by names such as "talk.emotion"
     """
@@ -29,10 +32,18 @@ class Page:
     jobs: Jobs
     stills: Stills
     root: Path
-    examples: dict[str, Path] = field(default_factory=lambda: examples_of(EXAMPLES))
+    examples: dict[str, Path] = field(default_factory=dict)
     tabs: Any = None
     fields: dict[str, Any] = field(default_factory=dict)
     _at_work: dict[str, set[Job]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.examples:
+            self.examples = set_out(EXAMPLES, self.root / "examples")
+
+    def folder(self, visitor: str) -> Path:
+        """Return where files that are made for a visitor lie."""
+        return self.root / "made" / visitor
 
     def begun(self, session: str, job: Job) -> None:
         """Remember a job of an open page."""
@@ -48,7 +59,11 @@ class Page:
             job.cancel()
 
 
-def examples_of(folder: Path) -> dict[str, Path]:
-    """Return the pictures and sounds of a folder by file name, empty where there is none."""
-    suffixes = (".jpg", ".png", ".webp", ".flac", ".wav")
-    return {p.name: p for p in sorted(folder.glob("*")) if p.suffix.lower() in suffixes}
+def set_out(source: Path, folder: Path) -> dict[str, Path]:
+    """Copy the pictures and sounds of a folder; return them by name, none where there is none."""
+    found = {}
+    for path in sorted(source.glob("*")):
+        if path.suffix.lower() in SUFFIXES:
+            folder.mkdir(parents=True, exist_ok=True)
+            found[path.name] = Path(shutil.copy(path, folder))
+    return found

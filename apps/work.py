@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from talkgen.apps.uploads import visitor_of
 from talkgen.errors import InputError, TalkgenError
 
 if TYPE_CHECKING:
@@ -75,6 +76,9 @@ class Faults:
                 return name
         return None
 
+    def _slot_of(self, word: str | None) -> str | None:
+        return next((name for name, words in self._words.items() if word in words), None)
+
     def cleared(self) -> Updates:
         """Return the updates that take every error away."""
         return {slot: gr.update(value="", visible=False) for slot in self.slots.values()}
@@ -84,7 +88,9 @@ class Faults:
         from talkgen.apps.status import error_html
 
         text = str(error)
-        known = field_name or getattr(error, "at", None) or self.place(text)
+        known = field_name or getattr(error, "at", None)
+        if known not in self.slots:
+            known = self._slot_of(known) or self.place(text)
         slot = self.slots.get(known or "", self.rest)
         return {**self.cleared(), slot: gr.update(value=error_html(text), visible=True)}
 
@@ -123,7 +129,7 @@ class WorkArea:
         async def work(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[Updates]:
             try:
                 calls = make(values, request)
-                job = page.jobs.submit(calls, _visitor(request))
+                job = page.jobs.submit(calls, visitor_of(request))
             except TalkgenError as error:
                 yield {**self._idle(), **self.faults.shown(plain(page, str(error)), _at(error))}
                 return
@@ -172,7 +178,7 @@ class WorkArea:
     def _ended(self, page: Page, job: Job) -> Updates:
         if job.error is None:
             return {**self._idle(), **self._said(job)}
-        return {**self._idle(), **self.faults.shown(plain(page, job.error))}
+        return {**self._idle(), **self.faults.shown(plain(page, job.error), job.error_at)}
 
 
 def work_area(label: str, name: str, faults: Faults) -> WorkArea:
@@ -210,9 +216,3 @@ def plain(page: Page, text: str) -> str:
 
 def _at(error: Exception) -> str | None:
     return getattr(error, "at", None)
-
-
-def _visitor(request: gr.Request) -> str:
-    from talkgen.apps.uploads import visitor_of
-
-    return visitor_of(request)
