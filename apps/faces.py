@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from talkgen.apps.stills import FaceBox
     from talkgen.types import ImageArray
 
-SHOWN_PX = 960
-"""Longer side of the picture that is clicked on."""
+LEAST_PX, SHOWN_PX = 480, 960
+"""Longer side of the picture that is clicked on; smaller ones are enlarged."""
 NAMES = (
     "right eye", "left eye", "tip of the nose", "right corner of the mouth",
     "left corner of the mouth",
 )  # fmt: skip
 """The five points in words, the person's own right and left."""
-LABEL_ROOM = 8.0
+LABEL_ROOM = 14.0
 """Percent of the picture's height that a face's number needs above its box."""
 QUIET: dict[str, Any] = {
     "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None,
@@ -51,7 +51,7 @@ Points = list[tuple[float, float]]
 class Seen:
     """What is known of the picture in the field.
 
-    shown : the picture, made small, as a data address; size : its own width and height in pixels
+    shown : the picture as a data address, not at its size; size : its own width and height in pixels
     boxes : its faces, largest first; by_hand : whether the five points are asked for
     """
 
@@ -283,11 +283,11 @@ def _board(found: Seen | None, face: int | None = None) -> list[Any]:
 
 
 def data_address(image: ImageArray) -> str:
-    """Return a picture, made small, as an address that needs no further request."""
-    from PIL import Image
+    """Return a picture, of a size to click on, as an address that needs no further request."""
+    from PIL import Image, ImageOps
 
-    picture = Image.fromarray(image)
-    picture.thumbnail((SHOWN_PX, SHOWN_PX))
+    side = min(max(*image.shape[:2], LEAST_PX), SHOWN_PX)
+    picture = ImageOps.contain(Image.fromarray(image), (side, side))
     data = io.BytesIO()
     picture.save(data, "JPEG", quality=85)
     return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("gradio", reason="gradio is not installed")
 
@@ -127,14 +130,12 @@ def test_a_face_that_is_not_there_is_passed_over() -> None:
     ]  # fmt: skip
 
 
-def test_the_picture_shown_is_small_and_whole() -> None:
-    import base64
-    import io
-
-    from PIL import Image
-
-    image = np.full((1000, 3000, 3), 90, np.uint8)
-    address = data_address(image)
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((1000, 3000), (960, 320)), ((100, 50), (240, 480)), ((600, 700), (700, 600))],
+)
+def test_the_picture_shown_can_be_clicked_on(size: tuple[int, int], shown: tuple[int, int]) -> None:
+    address = data_address(np.full((*size, 3), 90, np.uint8))
     assert len(address) < 100_000
-    shown = Image.open(io.BytesIO(base64.b64decode(address.split(",")[1])))
-    assert shown.size == (960, 320)
+    picture = Image.open(io.BytesIO(base64.b64decode(address.split(",")[1])))
+    assert picture.size == shown
