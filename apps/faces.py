@@ -51,7 +51,8 @@ Points = list[tuple[float, float]]
 class Seen:
     """What is known of the picture in the field.
 
-    shown : the picture as a data address, not at its size; size : its own width and height in pixels
+    shown : the picture as a data address; size : its own width and height in pixels, which are not
+        those of `shown`
     boxes : its faces, largest first; by_hand : whether the five points are asked for
     """
 
