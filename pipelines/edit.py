@@ -140,7 +140,8 @@ class EditPipeline:
     ) -> EditOutput:
         """Return the portrait as asked for; with nothing asked for, as it was, to the bit.
 
-        portrait : a path, a Pillow image, a uint8 array (H, W, 3 or 4), or a `Portrait`
+        portrait : a path, a Pillow image, a uint8 array (H, W, 3 or 4), a `SourcePicture` or a
+            `Portrait`
         emotion : one state, as text or an `Emotion`: "happy:0.7", "valence:0.6+arousal:-0.2"; the
             photograph's own expression gives way to it, to "neutral:0.5" by half
         au : action units in place of the emotion's: "AU12:0.8+AU4:0.3", or a mapping
@@ -154,8 +155,7 @@ class EditPipeline:
         sheet : one picture of the face under all eight emotions, each at several strengths, or
             under `emotion` at more of them; pose, gaze and units hold for all
         """
-        if size is not None and not MIN_SIZE <= size <= MAX_SIZE:
-            raise InputError(f"`size` is {size}, {MIN_SIZE} to {MAX_SIZE} pixels are possible")
+        check_size(size)
         wanted = as_still(emotion, au, pose, gaze)
         plan = sheet_of(emotion, au, wanted) if sheet else None
         given = isinstance(portrait, Portrait)
@@ -189,6 +189,12 @@ class EditPipeline:
         notes = tuple(dict.fromkeys(note for _, said in tiles for note in said))
         image = drawn_sheet(plan, [tile for tile, _ in tiles])
         return EditOutput(image, None, source.profile, False, notes)
+
+
+def check_size(size: int | None) -> None:
+    """Raise InputError for a longer side that is out of range; None is the picture's own."""
+    if size is not None and not MIN_SIZE <= size <= MAX_SIZE:
+        raise InputError(f"`size` is {size}, {MIN_SIZE} to {MAX_SIZE} pixels are possible")
 
 
 def apart(over_white: ImageArray, over_black: ImageArray) -> tuple[ImageArray, Any]:

@@ -17,6 +17,8 @@ from talkgen.commands import parts
 from talkgen.commands.batch import batch
 from talkgen.commands.drive import drive
 from talkgen.commands.dub import dub
+from talkgen.commands.edit import edit
+from talkgen.commands.say import say as say_text
 from talkgen.errors import NoFaceError
 from talkgen.options import (
     AdapterOption,
@@ -459,6 +461,12 @@ app.command(
     epilog="Example: talkgen drive portrait.jpg clip.mp4 -o out.mp4 --region pose --region eyes"
 )(drive)
 app.command(epilog="Example: talkgen dub clip.mp4 speech.wav -o out.mp4")(dub)
+app.command(
+    epilog="Example: talkgen edit portrait.jpg -o out.png --emotion happy:0.7 --pose 10,0,0"
+)(edit)
+app.command(name="say", epilog="Example: talkgen say 'Good evening.' -o speech.wav --voice en-gb")(
+    say_text
+)
 app.command(epilog="Example: talkgen batch jobs.csv --out made --workers 2")(batch)
 
 

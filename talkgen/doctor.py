@@ -56,6 +56,21 @@ def _findings() -> Iterator[tuple[bool | None, str, str]]:
     yield from (_checkpoint(name) for name in CHECKPOINTS)
     yield _mediapipe()
     yield from _diffusion()
+    yield _espeak()
+
+
+def _espeak() -> tuple[bool | None, str, str]:
+    """Return whether `talkgen say` can speak."""
+    from talkgen.audio import speak
+
+    program = speak.installed()
+    if program is None:
+        text = f"optional (`talkgen say`), not installed; run: {speak.HOW}"
+        return None, speak.PROGRAM, text
+    try:
+        return True, speak.PROGRAM, f"{speak.version()}, {len(speak.voices())} voices, {program}"
+    except MissingDependencyError as error:
+        return None, speak.PROGRAM, f"optional; {error}"
 
 
 def _diffusion() -> Iterator[tuple[bool | None, str, str]]:

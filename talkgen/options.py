@@ -51,8 +51,9 @@ EmotionOption = Annotated[
     typer.Option(
         "--emotion", metavar="EMOTION",
         help="neutral, happy, sad, surprise, fear, disgust, anger or contempt, with a strength as "
-        "in happy:0.7; a track as in 0:neutral,2.5:happy:0.8,6:sad; a .csv or .json of times; "
-        "or auto: what the voice sounds like.",
+        "in happy:0.7; or valence:0.6+arousal:-0.2, from -1 to 1; a track as in "
+        "0:neutral,2.5:happy:0.8,6:sad; a .csv or .json of times; or auto: what the voice sounds "
+        "like.",
     ),
 ]  # fmt: skip
 FaceNumber = Annotated[

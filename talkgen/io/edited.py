@@ -54,8 +54,10 @@ class SourcePicture:
 def as_source(value: Any) -> SourcePicture:
     """Return a path, a Pillow image or a uint8 array with all that is to be kept of it.
 
-    Raises MediaError as `talkgen.io.image.as_image` does.
+    A `SourcePicture` stays as it is. Raises MediaError as `talkgen.io.image.as_image` does.
     """
+    if isinstance(value, SourcePicture):
+        return value
     if isinstance(value, str | os.PathLike):
         with opened(value) as picture:
             return _of_pillow(picture)
