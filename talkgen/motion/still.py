@@ -1,9 +1,9 @@
 """One frame of a portrait as it is asked for: an expression, a turn of the head, a look.
 
 A still starts from the photograph's own expression, not from a resting face as speech does: what is
-not asked for stays as it was taken. An emotion is laid over it (`talkgen.motion.blend`), and what
-it cannot be seen beside gives way: parted lips under the emotions that shut them, everything under
-neutral.
+not asked for stays as it was taken. Action units are laid over it (`talkgen.motion.blend`). An
+emotion says how the whole face looks, so that the photograph's own expression gives way to it as
+far as the emotion has no part in it; parted lips shut under the emotions that shut them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from talkgen.face.gaze import Gaze
 from talkgen.face.rotation import rotation_matrix
 from talkgen.motion.blend import blended
 from talkgen.motion.emotion import LOWER_FACE, as_emotion, parse_emotion
-from talkgen.motion.facs import FELT, strengths_of, units_of, weights_of_units
+from talkgen.motion.facs import FELT, PROTOTYPES, strengths_of, units_of, weights_of_units
 from talkgen.motion.gaze import EYE_TURN
 from talkgen.types import MOTION_CHANNELS, Emotion, FloatArray
 
@@ -31,8 +32,12 @@ CAMERA: Literal["camera"] = "camera"
 SHUTTING: dict[str, float] = {"sad": 1.0, "disgust": 1.0, "anger": 1.0, "contempt": 1.0}
 """Emotions under which a mouth that was photographed open shuts, and how far at strength 1."""
 
-NEUTRAL_SHARE = 0.9
-"""Share of the photograph's expression that goes under neutral; the rest is error of the fit."""
+GIVES_WAY = 0.9
+"""Share of the photograph's expression that goes under an emotion or neutral at strength 1; the
+rest is error of the fit."""
+STAYING = ("eyeLook", "eyeBlink", "jaw", "mouthClose", "mouthLowerDown", "mouthUpperUp", "tongue")
+"""Starts of channels that do not: where the eyes look, and what parts lips and lids, which `rest`
+shuts and opens."""
 
 MOST_POSE_DEG = 60.0
 """Degrees that may be asked of a head; it is drawn as far as `talkgen.render.pose` can."""
@@ -41,7 +46,8 @@ MOST_LOOK = 0.85
 """Weight of an eyeLook channel up to which an eye turns: 24 degrees."""
 
 _AUTO = "auto"
-_EYES = np.array([channel.startswith("eyeLook") for channel in MOTION_CHANNELS])
+_GIVING = np.array([not channel.startswith(STAYING) for channel in MOTION_CHANNELS])
+_LIDS = np.array([channel.startswith("eyeBlink") for channel in MOTION_CHANNELS])
 _INDEX = {name: i for i, name in enumerate(MOTION_CHANNELS)}
 
 
@@ -138,22 +144,41 @@ def _degrees(name: str, value: Any, form: str, count: int, most: float) -> tuple
 def still_weights(own: FloatArray, rest: FloatArray, emotion: Emotion | None) -> FloatArray:
     """Return the weights (52,) in [0, 1] of a face under an emotion of one sample.
 
-    own : (52,) as photographed; rest : (52,) the same with the lips shut
+    own : (52,) as photographed; rest : (52,) the same with the lips shut and the eyes open
     """
-    own = np.asarray(own, np.float32)
+    own, rest = np.asarray(own, np.float32), np.asarray(rest, np.float32)
     if emotion is None:
         return own
-    strengths = dict(zip(FELT, strengths_of(emotion)[0].tolist(), strict=True))
+    felt, calm = _asked(emotion)
+    shut = min(1.0, calm + sum(felt[name] * much for name, much in SHUTTING.items()))
+    base = own.copy()
+    base[LOWER_FACE] += np.float32(shut) * (rest - own)[LOWER_FACE]
+    base[_LIDS] += np.float32(calm) * (rest - own)[_LIDS]
+    gone = np.float32(calm) + sum(
+        (np.float32(strength) * (1.0 - _used(name)) for name, strength in felt.items()),
+        start=np.zeros(len(own), np.float32),
+    )
+    base[_GIVING] *= 1.0 - np.float32(GIVES_WAY) * np.minimum(gone, 1.0)[_GIVING]
+    units = units_of(emotion)
+    return blended(base, weights_of_units(units)[0]) if units else np.clip(base, 0.0, 1.0)
+
+
+def _asked(emotion: Emotion) -> tuple[dict[str, float], float]:
+    """Return the strength of each emotion, and of neutral; none are of action units alone."""
+    if emotion.weights is None and emotion.valence_arousal is None:
+        return dict.fromkeys(FELT, 0.0), 0.0
     calm = 0.0
     if emotion.weights is not None:
         share = 1.0 if emotion.intensity is None else float(emotion.intensity[0])
         calm = float(emotion.weights[0, 0]) * share
-    shut = min(1.0, calm + sum(strengths[name] * much for name, much in SHUTTING.items()))
-    base = own.copy()
-    base[LOWER_FACE] += np.float32(shut) * (np.asarray(rest, np.float32) - own)[LOWER_FACE]
-    base[~_EYES] *= np.float32(1.0 - NEUTRAL_SHARE * calm)
-    units = units_of(emotion)
-    return blended(base, weights_of_units(units)[0]) if units else np.clip(base, 0.0, 1.0)
+    return dict(zip(FELT, strengths_of(emotion)[0].tolist(), strict=True)), calm
+
+
+@cache
+def _used(name: str) -> FloatArray:
+    """Return 1 for the channels (52,) that an emotion has a part in, 0 for the others."""
+    units = {unit: np.ones(1, np.float32) for unit in PROTOTYPES[name]}
+    return (weights_of_units(units)[0] > 0).astype(np.float32)
 
 
 def turned_eyes(weights: FloatArray, yaw: float, pitch: float) -> tuple[FloatArray, float]:
