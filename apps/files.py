@@ -43,7 +43,7 @@ class Files:
     def give(self, visitor: str, path: str | os.PathLike[str]) -> None:
         """Let a visitor have a file; what is not below the root is passed over."""
         real = os.path.realpath(path)
-        if self._inside(real):
+        if self._inside(real) and not self.is_public(real):
             with self._lock:
                 self._owners.setdefault(real, set()).add(visitor)
 
@@ -62,7 +62,7 @@ class Files:
     def refuse(self, path: str | os.PathLike[str], why: str) -> None:
         """Empty an uploaded file that is no good; `wrong` then says why, in one line."""
         real = os.path.realpath(path)
-        if self._inside(real):
+        if self._inside(real) and not self.is_public(real):
             os.truncate(real, 0)
             with self._lock:
                 self._wrong[real] = why
@@ -88,6 +88,10 @@ class Files:
             except OSError:
                 continue  # just removed
         return total
+
+    def real(self, path: str | os.PathLike[str]) -> Path:
+        """Return where a file below the root lies."""
+        return Path(os.path.realpath(path))
 
     def forget(self, path: str | os.PathLike[str]) -> None:
         """Remove a file and who owns it; those of the page itself stay."""

@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import talkgen
+from talkgen.apps.command import demo
 from talkgen.commands import parts
 from talkgen.commands.batch import batch
 from talkgen.commands.drive import drive
@@ -468,6 +469,7 @@ app.command(name="say", epilog="Example: talkgen say 'Good evening.' -o speech.w
     say_text
 )
 app.command(epilog="Example: talkgen batch jobs.csv --out made --workers 2")(batch)
+app.command(epilog="Example: talkgen demo --port 0 --open")(demo)
 
 
 @app.command()
