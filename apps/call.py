@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -108,6 +109,9 @@ class Call:
                 at = name
         for name, value in self.values.items():
             if at is None and any(isinstance(v, str) and repr(v) in error for v in _parts(value)):
+                at = name
+        for name, value in self.values.items():
+            if at is None and value and re.search(rf"\b{name}\b", error):
                 at = name
         return error, at
 

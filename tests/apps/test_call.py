@@ -49,8 +49,12 @@ def test_shell_asks_the_command_for_the_same_as_the_worker_does(tmp_path: Path) 
 
 def test_shell_keeps_values_that_look_like_options_or_commands() -> None:
     call = Call(
-        "drive", {"portrait": PORTRAIT, "video": Path("/a;rm -rf ~.mp4"), "region": ["pose", "eyes"],
-                  "sound": False, "fps": -3}, {"output": "out.mp4"},
+        "drive",
+        {
+            "portrait": PORTRAIT, "video": Path("/a;rm -rf ~.mp4"), "region": ["pose", "eyes"],
+            "sound": False, "fps": -3,
+        },
+        {"output": "out.mp4"},
     )  # fmt: skip
     line = call.shell()
     assert line == (
@@ -98,6 +102,8 @@ def test_wrong_values_are_refused_before_anything_runs(tmp_path: Path) -> None:
         ("`size` is 9, 32 to 4096", "`size` is 9, 32 to 4096", "size"),
         ("Invalid value for '--seed': x", "Invalid value for '--seed': x", "seed"),
         ("emotion '0:neutral,2:happy:0.7' is odd", None, "emotion"),
+        ("no emotion is called 'hapy'", None, "emotion"),
+        ("the face is 38 px wide", None, None),
         ("out of memory", "out of memory", None),
     ],
 )

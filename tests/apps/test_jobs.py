@@ -1,0 +1,420 @@
+"""Jobs of the page: real commands in real workers, progress, turns, cancelling, death."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from talkgen.apps.call import Call, made
+from talkgen.apps.job import Job, Pace
+from talkgen.apps.jobs import Jobs
+from talkgen.apps.status import clock, error_html, status_html
+from talkgen.apps.worker import TellingVoice
+from talkgen.errors import InputError
+from talkgen.io.video import open_video
+
+ROOT = Path(__file__).resolve().parents[2]
+PORTRAIT = ROOT / "examples" / "portrait.jpg"
+SLOW = 60.0
+"""Seconds within which anything here is done on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1.2 s of the bundled speech."""
+    path = tmp_path_factory.mktemp("speech") / "speech.wav"
+    sound, rate = soundfile.read(ROOT / "examples" / "speech.flac")
+    soundfile.write(path, sound[: int(1.2 * rate)], rate)
+    return path
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    """One worker with the real commands."""
+    real = Jobs(tmp_path_factory.mktemp("server"), workers=1)
+    real.start()
+    yield real
+    real.close()
+
+
+def talk(speech: Path, **values: Any) -> Call:
+    return Call(
+        "talk", {"portrait": PORTRAIT, "speech": speech, "size": 256, **values},
+        {"output": "talk.mp4", "motion_out": "motion.csv"}, "making the video",
+    )  # fmt: skip
+
+
+def until(what: Callable[[], object], seconds: float = SLOW) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def ended(job: Job) -> str:
+    assert job.wait(SLOW), f"{job.state} {job.stage} {job.done}/{job.total}"
+    return job.state
+
+
+def files(root: Path) -> list[str]:
+    return sorted(p.name for p in root.rglob("*") if p.is_file())
+
+
+# Real commands
+
+
+def test_calls_follow_each_other_and_tell_how_far_they_are(jobs: Jobs, speech: Path) -> None:
+    score = Call(
+        "score", {"video": made(), "source": PORTRAIT}, {"json": "report.json"}, "measuring"
+    )
+    job = jobs.submit([talk(speech), score], "ann")
+    seen: list[tuple[str, int, str, int, int, frozenset[str]]] = []
+
+    async def watch() -> None:
+        async for now in job.updates(every=0.02):
+            seen.append(
+                (now.state, now.number, now.stage, now.done, now.total, frozenset(now.files))
+            )
+
+    asyncio.run(asyncio.wait_for(watch(), SLOW))
+    assert job.error is None
+    assert seen[-1][0] == "done"
+    stages = list(dict.fromkeys((number, stage) for _, number, stage, *_ in seen if stage))
+    wanted = [(0, "finding the face"), (0, "drawing"), (1, "watching")]  # others are too short
+    assert [stage for stage in stages if stage in wanted] == wanted
+    drawn = [(done, total) for _, _, stage, done, total, _ in seen if stage == "drawing" and total]
+    assert drawn == sorted(drawn)
+    assert drawn[-1] == (30, 30)
+    early = [number for _, number, _, _, _, made in seen if "output" in made and "json" not in made]
+    assert set(early) == {1}  # the video is there while it is being measured
+    assert set(job.files) == {"output", "motion_out", "json"}
+    assert open_video(job.files["output"]).num_frames == 30
+    assert json.loads(job.files["json"].read_text())
+    assert "sync_distance" in job.printed[1]
+    assert job.folder.parent == jobs.root / "made" / "ann"
+    assert files(job.folder) == ["motion.csv", "report.json", "talk.mp4"]
+    assert jobs.of("ann") == [job]
+    assert jobs.of("bob") == []
+    assert job.shell() == [
+        "talkgen talk portrait.jpg speech.wav -o talk.mp4 --size 256 --motion-out motion.csv",
+        "talkgen score talk.mp4 --source portrait.jpg --json report.json",
+    ]
+
+
+def test_cancelled_while_drawing_it_leaves_nothing_and_the_worker_is_as_good(
+    jobs: Jobs, speech: Path
+) -> None:
+    first = jobs.submit([talk(speech, emotion="happy")], "ann")
+    assert ended(first) == "done"
+    process = jobs.pids()
+    job = jobs.submit([talk(speech, emotion="happy", size=1024)], "ann")
+    until(lambda: job.stage == "drawing" and job.done > 2)
+    start = time.monotonic()
+    job.cancel()
+    assert ended(job) == "cancelled"
+    assert time.monotonic() - start < 3
+    assert job.done < 30
+    assert (job.error, job.files) == (None, {})
+    assert not job.folder.exists()
+    again = jobs.submit([talk(speech, emotion="happy")], "ann")
+    assert ended(again) == "done"
+    assert jobs.pids() == process
+    assert again.files["output"].read_bytes() == first.files["output"].read_bytes()
+    job.cancel()  # of what has ended: nothing happens
+    assert job.state == "cancelled"
+
+
+def test_an_error_is_the_commands_own_line(jobs: Jobs, speech: Path, tmp_path: Path) -> None:
+    silent = tmp_path / "picture.jpg"
+    silent.write_bytes(PORTRAIT.read_bytes())
+    for name, value in (
+        ("portrait", speech), ("candidates", 99), ("emotion", "hapy:0.7"), ("speech", silent),
+    ):  # fmt: skip
+        usual = talk(speech)
+        call = Call("talk", {**usual.values, name: value}, usual.outputs)
+        job = jobs.submit([call], "ann")
+        assert ended(job) == "failed"
+        (tmp_path / "speech.wav").write_bytes(speech.read_bytes())
+        (tmp_path / "portrait.jpg").write_bytes(PORTRAIT.read_bytes())
+        typed = call.shell().removeprefix("talkgen ")
+        ran = subprocess.run(
+            f"{sys.executable} -m talkgen {typed}", shell=True, cwd=tmp_path, text=True,
+            capture_output=True, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert ran.returncode == 2
+        assert ran.stderr.strip().splitlines()[-1] == f"talkgen: error: {job.error}"
+        assert (job.error_call, job.error_at) == (0, name)
+        assert not job.folder.exists()
+
+
+def test_a_killed_worker_takes_its_job_along_and_no_other(jobs: Jobs, speech: Path) -> None:
+    job = jobs.submit([talk(speech, size=1024)], "ann")
+    other = jobs.submit([talk(speech)], "bob")
+    until(lambda: job.stage == "drawing" and job.done > 2)
+    os.kill(jobs.pids()[0], signal.SIGKILL)
+    assert ended(job) == "failed"
+    assert job.error is not None
+    assert "SIGKILL" in job.error
+    assert not job.folder.exists()
+    assert ended(other) == "done"
+    assert len(jobs.pids()) == 1
+
+
+# Turns, limits and stubborn work, by a runner that takes its time
+
+
+class Napper:
+    """Sleeps the `seed` of a talk in hundredths of a second; heeds its voice unless `still`."""
+
+    def __init__(self, voice: TellingVoice) -> None:
+        self._voice = voice
+
+    def __call__(self, task: Any, place: Path) -> dict[str, Any]:
+        values = task.row.values
+        count = int(values["seed"][0])
+        (place / "half-made.part").write_text("x")
+        with self._voice.counted("sleeping", count) as step:
+            for _ in range(count):
+                time.sleep(0.01)
+                if "still" not in values:
+                    step(1)
+        if "crop" in values:
+            raise SystemExit(3)
+        (place / task.outputs["output"][0]).write_text("made")
+        return {"notes": [f"slept {count}"], "printed": ""}
+
+
+def nap(hundredths: int, **values: Any) -> Call:
+    return Call(
+        "talk", {"portrait": PORTRAIT, "speech": PORTRAIT, "seed": hundredths, **values},
+        {"output": "nap.mp4"}, "sleeping",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def naps(tmp_path: Path) -> Iterator[Callable[..., Jobs]]:
+    opened: list[Jobs] = []
+
+    def start(**options: Any) -> Jobs:
+        opened.append(Jobs(tmp_path / f"{len(opened)}", runner=Napper, **options))
+        opened[-1].start()
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        pids = one.pids()
+        one.close()
+        assert not [pid for pid in pids if Path(f"/proc/{pid}/exe").exists()]
+
+
+def test_visitors_take_turns(naps: Callable[..., Jobs]) -> None:
+    jobs = naps(workers=1)
+    first = jobs.submit([nap(20)], "ann")
+    until(lambda: first.state == "working")
+    ann = [jobs.submit([nap(3)], "ann") for _ in range(4)]
+    bob = [jobs.submit([nap(3)], "bob") for _ in range(2)]
+    assert [job.ahead for job in [*ann, *bob]] == [1, 3, 4, 5, 0, 2]
+    for job in [first, *ann, *bob]:
+        assert ended(job) == "done"
+    in_turn = sorted([*ann, *bob], key=lambda job: job.ended_at or 0)
+    assert [job.visitor for job in in_turn] == ["bob", "ann", "bob", "ann", "ann", "ann"]
+
+
+def test_several_workers_work_at_the_same_time(naps: Callable[..., Jobs]) -> None:
+    jobs = naps(workers=2)
+    one, two = (jobs.submit([nap(500)], name) for name in ("ann", "bob"))
+    until(lambda: one.state == two.state == "working" and one.done > 0 and two.done > 0)
+    jobs.cancel_all("ann")
+    assert ended(one) == "cancelled"
+    assert two.state == "working"
+    jobs.cancel_all("bob")
+    assert ended(two) == "cancelled"
+
+
+def test_cancelled_while_waiting_it_never_begins(naps: Callable[..., Jobs]) -> None:
+    jobs = naps(workers=1)
+    first = jobs.submit([nap(300)], "ann")
+    until(lambda: first.state == "working")
+    second, third = jobs.submit([nap(1)], "ann"), jobs.submit([nap(1)], "bob")
+    second.cancel()
+    assert second.state == "cancelled"
+    assert not second.folder.exists()
+    first.cancel()
+    assert ended(third) == "done"
+    assert second.seconds == 0
+    assert files(jobs.root) == ["nap.mp4"]
+
+
+def test_a_worker_that_does_not_heed_is_ended_within_four_seconds(
+    naps: Callable[..., Jobs],
+) -> None:
+    jobs = naps(workers=1)
+    job = jobs.submit([nap(6000, still=True)], "ann")
+    until(lambda: job.stage == "sleeping")
+    before, start = jobs.pids(), time.monotonic()
+    job.cancel()
+    assert ended(job) == "cancelled"
+    assert 2.5 < time.monotonic() - start < 4
+    assert not job.folder.exists()
+    assert ended(jobs.submit([nap(1)], "ann")) == "done"
+    assert jobs.pids() != before
+
+
+def test_a_full_line_refuses_and_one_visitor_cannot_fill_it(naps: Callable[..., Jobs]) -> None:
+    jobs = naps(workers=1, waiting=4)
+    first = jobs.submit([nap(500)], "ann")
+    until(lambda: first.state == "working")
+    for _ in range(2):
+        jobs.submit([nap(1)], "ann")
+    with pytest.raises(InputError, match="2 of your requests are waiting"):
+        jobs.submit([nap(1)], "ann")
+    for _ in range(2):
+        jobs.submit([nap(1)], "bob")
+    with pytest.raises(InputError, match="4 requests are waiting"):
+        jobs.submit([nap(1)], "cleo")
+    jobs.cancel_all("bob")
+    assert jobs.submit([nap(1)], "cleo").state == "waiting"
+    assert not (jobs.root / "made" / "bob").exists()
+
+
+def test_a_worker_that_leaves_by_itself_is_replaced(naps: Callable[..., Jobs]) -> None:
+    jobs = naps(workers=1)
+    job = jobs.submit([nap(1, crop=True)], "ann")
+    assert ended(job) == "failed"
+    assert job.error is not None
+    assert "code 3" in job.error
+    assert ended(jobs.submit([nap(1)], "ann")) == "done"
+
+
+def test_a_later_call_that_fails_leaves_what_earlier_ones_made(naps: Callable[..., Jobs]) -> None:
+    jobs = naps(workers=1)
+    second = Call("talk", {**nap(1, crop=True).values}, {"output": "other.mp4"})
+    job = jobs.submit([nap(1), second], "ann")
+    assert ended(job) == "failed"
+    assert job.error_call == 1
+    assert files(job.folder) == ["nap.mp4"]
+    assert job.files["output"].name == "nap.mp4"
+    assert job.notes == ["slept 1"]
+
+
+def test_new_workers_warm_up_until_somebody_asks(naps: Callable[..., Jobs]) -> None:
+    warm = naps(workers=1, warm=[nap(1)])
+    until(warm.is_warm)
+    assert files(warm.root) == []
+    busy = naps(workers=1, warm=[nap(6000), nap(6000)])
+    job = busy.submit([nap(1)], "ann")
+    assert ended(job) == "done"
+    assert job.seconds < 10
+    until(busy.is_warm)
+    assert files(busy.root) == ["nap.mp4"]
+
+
+def test_old_jobs_are_swept(naps: Callable[..., Jobs]) -> None:
+    jobs = naps(workers=1)
+    old = jobs.submit([nap(1)], "ann")
+    assert ended(old) == "done"
+    time.sleep(0.3)
+    long = jobs.submit([nap(500)], "ann")
+    assert jobs.sweep(older_than_s=60) == 0
+    assert jobs.sweep(older_than_s=0.2) == 1
+    assert (jobs.of("ann"), jobs.get(old.id), jobs.get(long.id)) == ([long], None, long)
+    assert not old.folder.exists()
+
+
+@pytest.mark.parametrize("name", ["../../etc", "a/b", "", ".", "x" * 200, "ann\0", "ä"])
+def test_no_visitors_name_leads_elsewhere(name: str, naps: Callable[..., Jobs]) -> None:
+    jobs = Jobs(naps(workers=1).root / "other", workers=1, runner=Napper)  # never started
+    job = jobs.submit([nap(1)], name)
+    made_in = jobs.root / "made"
+    assert job.folder.resolve().parent.parent == made_in.resolve()
+    assert job.folder.is_dir()
+    jobs.close()
+    assert not job.folder.exists()
+
+
+def test_closing_ends_everything(naps: Callable[..., Jobs]) -> None:
+    jobs = naps(workers=2)
+    running = [jobs.submit([nap(6000)], "ann") for _ in range(3)]
+    until(lambda: sum(job.state == "working" for job in running) == 2)
+    start = time.monotonic()
+    jobs.close()
+    assert time.monotonic() - start < 3
+    assert [job.state for job in running] == ["cancelled"] * 3
+    assert files(jobs.root) == []
+
+
+def test_workers_end_with_a_killed_server(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from talkgen.apps.jobs import Jobs\n"
+        "if __name__ == '__main__':\n"
+        "    jobs = Jobs(Path(sys.argv[1]), workers=2); jobs.start()\n"
+        "    while len(jobs.pids()) < 2: time.sleep(0.05)\n"
+        "    print(*jobs.pids(), flush=True); time.sleep(600)\n"
+    )
+    script = tmp_path / "server.py"
+    script.write_text(code)
+    process = subprocess.Popen(
+        [sys.executable, script, tmp_path / "root"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdout is not None
+    pids = [int(pid) for pid in process.stdout.readline().split()]
+    assert len(pids) == 2
+    process.kill()
+    process.wait()
+    until(lambda: not [pid for pid in pids if Path(f"/proc/{pid}/exe").exists()], 20)
+
+
+# Words
+
+
+def test_pace_follows_the_last_seconds() -> None:
+    pace = Pace()
+    assert pace.left(100, 0.0) is None
+    for n in range(1, 11):  # ten slow ones, then fast ones
+        pace.at(n, 2.0 * n)
+    assert pace.left(100, 20.0) == pytest.approx(180, rel=0.05)
+    for n in range(11, 91):
+        pace.at(n, 20 + 0.1 * (n - 10))
+    assert pace.left(100, 28.0) == pytest.approx(1.0, abs=0.2)
+    assert pace.left(0, 28.0) is None
+
+
+def test_status_says_it_in_words_and_escapes_them(naps: Callable[..., Jobs]) -> None:
+    jobs = naps(workers=1)
+    call = Call("talk", nap(500).values, {"output": "n.mp4"}, "making <b>")
+    first = jobs.submit([call], "ann")
+    until(lambda: first.done > 120)
+    second, third = jobs.submit([nap(1)], "ann"), jobs.submit([nap(1)], "bob")
+    said = status_html(first)
+    assert 'role="status" aria-live="polite">Making &lt;b&gt;: sleeping<' in said
+    assert " of 500 frames, " in said
+    assert " s left" in said
+    assert '<progress value="' in said
+    assert "you are next" in status_html(third)
+    assert "1 before you" in status_html(second)
+    jobs.cancel_all("ann")
+    ended(first)
+    assert "Cancelled" in status_html(first)
+    assert "<progress" not in status_html(first)
+    assert error_html("<script>") == (
+        '<p class="tg-error" role="alert"><b>Error:</b> &lt;script&gt;</p>'
+    )
+    assert error_html("") == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.4, "0 s"), (59.7, "1 min"), (80, "1 min 20 s"), (7500, "2 h 5 min")]
+)
+def test_clock(seconds: float, said: str) -> None:
+    assert clock(seconds) == said
