@@ -14,12 +14,28 @@ TABS = {
     "talk": "Talk", "emotion": "Emotion", "dub": "Dub", "drive": "Drive", "edit": "Edit still",
     "score": "Score",
 }  # fmt: skip
+HEADER = """
+<header class="head">
+  <h1><svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8"
+    fill="var(--color-accent)"/><path d="M7 17c2.5-2.6 5.4-3.9 9-3.9s6.5 1.3 9 3.9c-2.3 4-5.3 6-9 6
+    s-6.7-2-9-6z" fill="var(--button-primary-text-color)"/><path d="M10 17.3h12" stroke-width="1.6"
+    stroke="var(--color-accent)"/></svg>talkgen</h1>
+  <p>A portrait and speech become a talking video.</p>
+  <button type="button" aria-label="Light or dark" title="Light or dark">&#9680;</button>
+</header>
+"""
+NIGHT = """
+element.addEventListener("click", (event) => {
+  if (event.target.closest("button")) document.body.classList.toggle("dark");
+});
+"""
+"""Script of the header: its button turns day into night."""
 
 
 def build(page: Page) -> gr.Blocks:
     """Return the page; `talkgen.apps.look.look()` are the options to launch it with."""
     with gr.Blocks(title="talkgen", analytics_enabled=False) as blocks:
-        gr.HTML('<h1 class="talkgen-name">talkgen</h1>')
+        gr.HTML(HEADER, js_on_load=NIGHT, apply_default_css=False)
         with gr.Tabs(elem_id="tabs") as page.tabs:
             for name, title in TABS.items():
                 if (make := _tab(name)) is not None:

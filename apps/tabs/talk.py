@@ -1,0 +1,327 @@
+"""Talk: a portrait and speech, recorded, uploaded or typed, become a video with its report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from talkgen.apps.call import Call, made
+from talkgen.apps.defaults import has, usual
+from talkgen.apps.faces import FacePicker, face_picker, face_values
+from talkgen.apps.fields import Film, Picture, Sound
+from talkgen.apps.job import Job
+from talkgen.apps.page import Page
+from talkgen.apps.results import FOLLOW, motion_plot, report_html, silence_of
+from talkgen.apps.uploads import picture, sound, spec, visitor_of, words
+from talkgen.apps.work import (
+    PRIVATE,
+    Faults,
+    Updates,
+    WorkArea,
+    at,
+    command_lines,
+    notes_html,
+    plain,
+    work_area,
+)
+from talkgen.audio.speak import FASTEST, SLOWEST, check_speech, installed, voices
+from talkgen.types import EMOTIONS
+
+PRESETS = {"none": "", "auto": "auto", **{name: f"{name}:0.8" for name in EMOTIONS}}
+"""What one click asks for; "auto" is what the voice sounds like."""
+SIZES = ("source", "256", "384", "512", "768", "1024")
+SCALES = {
+    "pose_scale": "Head movement", "expression_scale": "Face", "mouth_scale": "Mouth",
+    "brow_scale": "Brows and lids", "blink_scale": "Blinks",
+}  # fmt: skip
+EXAMPLES = {
+    "Cheerful": "happy:0.8",
+    "Sad news": "sad:0.9",
+    "Calm, then surprised": "0:neutral,2.5:surprise:0.8",
+}
+PORTRAIT, SPEECH = "portrait.jpg", "speech.flac"
+RECORDED, TYPED = "Recording", "Typed text"
+VIDEO, MOTION, REPORT, REPORT_PAGE = "video.mp4", "motion.csv", "report.json", "report.html"
+
+
+@dataclass(frozen=True)
+class Fields:
+    """What a visitor fills in. typed, voice, speed : None where nothing can read a text aloud"""
+
+    portrait: Picture
+    picker: FacePicker
+    source: gr.Radio | None
+    speech: Sound
+    typed: gr.Textbox | None
+    voice: gr.Dropdown | None
+    speed: gr.Slider | None
+    preset: gr.Radio
+    emotion: gr.Textbox
+    more: Mapping[str, Any]
+
+    def inputs(self) -> list[Any]:
+        """All that a video depends on."""
+        typed = [f for f in (self.source, self.typed, self.voice, self.speed) if f is not None]
+        picked = [self.picker.number, self.picker.landmarks]
+        return [self.portrait, *picked, self.speech, *typed, self.emotion, *self.more.values()]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where the video and all that belongs to it is shown."""
+
+    hint: gr.HTML
+    video: Film
+    report: gr.HTML
+    plot: gr.HTML
+    files: Mapping[str, gr.DownloadButton]
+    command: gr.Textbox
+    more: gr.Accordion
+
+    def outputs(self) -> list[Any]:
+        """All of them."""
+        return [
+            self.hint, self.video, self.report, self.plot, *self.files.values(), self.command,
+            self.more,
+        ]  # fmt: skip
+
+    def empty(self) -> Updates:
+        """Return the updates that take away what an earlier run made."""
+        return {
+            self.hint: gr.update(visible=False), self.video: gr.update(value=None, visible=False),
+            self.report: gr.update(value="", visible=False),
+            self.plot: gr.update(value="", visible=False), self.more: gr.update(visible=False),
+            **{button: gr.update(visible=False) for button in self.files.values()},
+        }  # fmt: skip
+
+
+def talk_tab(page: Page) -> None:
+    """Build the tab."""
+    faults = Faults()
+    with gr.Row(elem_classes="bench"):
+        with gr.Column(scale=4, min_width=320, elem_classes="controls"):
+            examples = _examples(page)
+            fields = _fields(page, faults)
+            area = work_area("Make the video", "talk", faults)
+        with gr.Column(scale=6, min_width=320, elem_classes="stage"):
+            results = _results()
+    _bind(page, fields, area, results)
+    for emotion, button in examples.items():
+        _load(page, fields, button, emotion)
+    page.fields |= {"talk.portrait": fields.portrait, "talk.emotion": fields.emotion}
+
+
+def _fields(page: Page, faults: Faults) -> Fields:
+    portrait = Picture("Portrait", elem_id="talk-portrait", height=230)
+    picker = face_picker(page, portrait)
+    faults.slot("portrait", "face", "landmarks", "picture")
+    speaks = has("say") and installed() is not None
+    source = typed = voice = speed = None
+    if speaks:
+        source = gr.Radio(
+            [RECORDED, TYPED], value=RECORDED, show_label=False, label="Speech is",
+            elem_classes="segments", container=False,
+        )  # fmt: skip
+    speech = Sound("Speech", elem_id="talk-speech", elem_classes="low")
+    if speaks:
+        typed, voice, speed = _typed()
+    faults.slot("speech", "audio", "sound", "text", "voice", "speed")
+    gr.HTML('<p class="step">Emotion</p>')
+    preset = gr.Radio(
+        [(name, value) for name, value in PRESETS.items()], value="", label="Emotion presets",
+        show_label=False, container=False, elem_classes="chips", elem_id="talk-preset",
+    )  # fmt: skip
+    emotion = gr.Textbox(
+        label="Emotion as text", placeholder="as photographed, or happy:0.7, or 0:neutral,2.5:sad",
+        max_lines=1, elem_id="talk-emotion", show_label=False, container=False,
+    )  # fmt: skip
+    faults.slot("emotion", "strength", "track")
+    with gr.Accordion("More", open=False, elem_classes="more"):
+        more = _more()
+        faults.slot("more", "size", "seed", "candidates", "fps", *SCALES)
+    return Fields(portrait, picker, source, speech, typed, voice, speed, preset, emotion, more)
+
+
+def _typed() -> tuple[gr.Textbox, gr.Dropdown, gr.Slider]:
+    typed = gr.Textbox(
+        label="Text to say", lines=3, max_lines=8, visible=False, elem_id="talk-text",
+        placeholder="What the portrait shall say", max_length=2000,
+    )  # fmt: skip
+    with gr.Row(elem_classes="pair"):
+        voice = gr.Dropdown(
+            [(f"{v.title} ({v.name})", v.name) for v in voices()], value=usual("say", "voice"),
+            label="Voice", visible=False, filterable=True,
+        )  # fmt: skip
+        speed = gr.Slider(
+            SLOWEST, FASTEST, value=usual("say", "speed"), step=0.05, label="Speed", visible=False
+        )
+    return typed, voice, speed
+
+
+def _more() -> dict[str, Any]:
+    """Return the fields that few need, by parameter."""
+    with gr.Row(elem_classes="pair"):
+        out: dict[str, Any] = {
+            "size": gr.Dropdown(
+                list(SIZES), value=usual("talk", "size"), label="Longer side",
+                info="pixels, or the picture's own", allow_custom_value=True,
+            ),
+            "seed": gr.Number(
+                value=usual("talk", "seed"), precision=0, minimum=0, label="Seed",
+                info="same seed, same motion",
+            ),
+        }  # fmt: skip
+    out["candidates"] = gr.Slider(
+        1, 8, value=usual("talk", "candidates"), step=1, label="Candidates",
+        info="motions tried; the one that critics like best is kept",
+    )  # fmt: skip
+    with gr.Row(elem_classes="pair"):
+        out["still"] = gr.Checkbox(usual("talk", "still"), label="Head still")
+        out["crop"] = gr.Checkbox(usual("talk", "crop"), label="Only the head")
+    for name, label in SCALES.items():
+        out[name] = gr.Slider(0, 2, value=usual("talk", name), step=0.05, label=label)
+    return out
+
+
+def _results() -> Results:
+    hint = gr.HTML(
+        '<div class="blank"><p>The video appears here, then its report.</p></div>',
+        elem_id="talk-blank",
+    )
+    video = Film(
+        "Video", interactive=False, visible=False, elem_id="talk-video", autoplay=True, height=None,
+        buttons=["fullscreen"],
+    )  # fmt: skip
+    with gr.Row(elem_classes="downloads"):
+        files = {
+            name: gr.DownloadButton(name, size="sm", visible=False, elem_id=f"talk-{name[-4:]}")
+            for name in (VIDEO, MOTION, REPORT, REPORT_PAGE)
+        }
+    report = gr.HTML("", visible=False, elem_id="talk-report")
+    plot = gr.HTML("", visible=False, elem_id="talk-motion", js_on_load=FOLLOW)
+    with gr.Accordion("The same on the command line", open=False, visible=False) as more:
+        command = gr.Textbox(
+            label="Commands", lines=2, buttons=["copy"], interactive=False, elem_classes="shell"
+        )
+    return Results(hint, video, report, plot, files, command, more)
+
+
+def _examples(page: Page) -> dict[str, gr.Button]:
+    """Return a button for each example, by emotion; none where their files are missing."""
+    if not {PORTRAIT, SPEECH} <= page.examples.keys():
+        return {}
+    with gr.Row(elem_classes="tries"):
+        gr.HTML("<span>Examples</span>", elem_classes="tries-name")
+        return {
+            emotion: gr.Button(name, size="sm", elem_id=f"talk-example-{number}")
+            for number, (name, emotion) in enumerate(EXAMPLES.items(), 1)
+        }
+
+
+def _bind(page: Page, fields: Fields, area: WorkArea, results: Results) -> None:
+    fields.preset.input(
+        None, fields.preset, fields.emotion, js="(value) => value", api_visibility=PRIVATE
+    )
+    known = ",".join(f'"{value}"' for value in PRESETS.values())
+    fields.emotion.input(
+        None, fields.emotion, fields.preset, api_visibility=PRIVATE,
+        js=f"(text) => [{known}].includes(text.trim()) ? text.trim() : null",
+    )  # fmt: skip
+    if fields.source is not None:
+        shown = [fields.speech, fields.typed, fields.voice, fields.speed]
+
+        def switch(source: str) -> list[Any]:
+            recorded = source == RECORDED
+            return [gr.update(visible=recorded), *[gr.update(visible=not recorded)] * 3]
+
+        fields.source.input(
+            switch, fields.source, shown, queue=False, show_progress="hidden",
+            api_visibility=PRIVATE,
+        )  # fmt: skip
+
+    def make(values: Mapping[Any, Any], request: gr.Request) -> Sequence[Call]:
+        return calls(page, fields, values, request)
+
+    def show(job: Job, asked: Sequence[Call]) -> Updates:
+        return _shown(page, results, job, asked)
+
+    area.runs(page, fields.inputs(), make, show, results.outputs(), results.empty())
+
+
+def _load(page: Page, fields: Fields, button: gr.Button, emotion: str) -> None:
+    """Let a button fill in an example."""
+    known = emotion if emotion in PRESETS.values() else None
+
+    def load() -> list[Any]:
+        files = [str(page.examples[PORTRAIT]), str(page.examples[SPEECH])]
+        return [*files, emotion, known, *([gr.update(value=RECORDED)] if fields.source else [])]
+
+    outputs = [fields.portrait, fields.speech, fields.emotion, fields.preset]
+    outputs += [fields.source] if fields.source else []
+    button.click(load, None, outputs, show_progress="hidden", api_visibility=PRIVATE)
+
+
+def calls(
+    page: Page, fields: Fields, values: Mapping[Any, Any], request: gr.Request
+) -> Sequence[Call]:
+    """Return the commands of a video: `say` for a typed text, `talk`, `score`."""
+    out: list[Call] = []
+    with at("portrait"):
+        face = picture(values[fields.portrait], page, request)
+        folder = page.folder(visitor_of(request))
+        which = face_values(values[fields.picker.number], values[fields.picker.landmarks], folder)
+    with at("speech"):
+        speech: Any
+        if fields.source is not None and values[fields.source] == TYPED:
+            text, voice = words(values[fields.typed]), values[fields.voice]
+            speed = float(values[fields.speed])
+            check_speech(text, voice, speed)  # "-" would be no text but standard input
+            said = {"text": text, "voice": voice, "speed": speed}
+            out.append(Call("say", said, {"output": "speech.wav"}, "reading the text aloud"))
+            speech = made("output")
+        else:
+            speech = sound(values[fields.speech], page, request)
+    with at("emotion"):
+        emotion = spec(values[fields.emotion])
+    more = {name: values[component] for name, component in fields.more.items()}
+    asked = {"portrait": face, "speech": speech, "emotion": emotion or "", **which, **more}
+    out.append(Call(
+        "talk", asked, {"output": VIDEO, "motion_out": MOTION}, "making the video"
+    ))  # fmt: skip
+    judged = {"video": made("output"), "source": face}
+    if emotion and emotion != "auto":
+        judged["emotion"] = emotion
+    out.append(Call("score", judged, {"json": REPORT, "html": REPORT_PAGE}, "measuring it"))
+    return out
+
+
+def _shown(page: Page, results: Results, job: Job, asked: Sequence[Call]) -> Updates:
+    """Return the updates for what a job has made so far."""
+    video, motion, report = (_file(job, name) for name in (VIDEO, MOTION, REPORT))
+    out: Updates = {}
+    if video is not None:
+        out[results.video] = gr.update(value=str(video), visible=True)
+        out[results.command] = command_lines(asked)
+        out[results.more] = gr.update(visible=True)
+    if motion is not None:
+        silence = [] if report is None else silence_of(report)
+        out[results.plot] = gr.update(value=motion_plot(motion, silence), visible=True)
+    if report is not None:
+        emotion = asked[-1].values.get("emotion")
+        text = report_html(report, emotion if isinstance(emotion, str) else None)
+        notes = notes_html([plain(page, note) for note in job.notes])
+        out[results.report] = gr.update(value=text + notes, visible=True)
+    for name, button in results.files.items():
+        if (path := _file(job, name)) is not None:
+            out[button] = gr.update(value=str(path), visible=True)
+    if job.ended and video is None:
+        out[results.hint] = gr.update(visible=True)
+    return out
+
+
+def _file(job: Job, name: str) -> Path | None:
+    return next((path for path in job.files.values() if path.name == name), None)
