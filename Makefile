@@ -19,6 +19,7 @@ demo: $(VENV)/.run-ready
 	@echo "talkgen talk examples/portrait.jpg examples/speech.flac -o $(DEMO)"
 	$(VENV)/bin/talkgen talk examples/portrait.jpg examples/speech.flac -o $(DEMO)
 	echo "The talking video is at $(CURDIR)/$(DEMO)"
+	echo "All of talkgen in the browser: $(VENV)/bin/talkgen demo --open"
 
 test: $(VENV)/.test-ready $(VENV)/.browser-ready
 	@$(MAKE) --no-print-directory lint
@@ -57,7 +58,10 @@ $(VENV)/.torch-ready: constraints.txt constraints-cpu.txt | $(PY)
 
 $(VENV)/.run-ready: pyproject.toml $(VENV)/.torch-ready
 	@echo "Installing talkgen ..."
-	$(PIP) install -q -c constraints.txt -e .
+	$(PIP) install -q -c constraints.txt -e '.[demo]' || {
+		echo "No Gradio here; all but the page of 'talkgen demo' works."
+		$(PIP) install -q -c constraints.txt -e .
+	}
 	touch $@
 
 # mediapipe goes in without its own list: it would replace the headless OpenCV by one that needs a
