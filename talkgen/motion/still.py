@@ -21,8 +21,15 @@ from talkgen.face.fit import HeadFit
 from talkgen.face.gaze import Gaze
 from talkgen.face.rotation import rotation_matrix
 from talkgen.motion.blend import blended
-from talkgen.motion.emotion import LOWER_FACE, as_emotion, parse_emotion
-from talkgen.motion.facs import FELT, PROTOTYPES, strengths_of, units_of, weights_of_units
+from talkgen.motion.emotion import GAP_SLOPES, LOWER_FACE, as_emotion, parse_emotion
+from talkgen.motion.facs import (
+    FELT,
+    PROTOTYPES,
+    strengths_of,
+    units_of,
+    units_of_strengths,
+    weights_of_units,
+)
 from talkgen.motion.gaze import EYE_TURN
 from talkgen.types import MOTION_CHANNELS, Emotion, FloatArray
 
@@ -46,8 +53,15 @@ MOST_LOOK = 0.85
 """Weight of an eyeLook channel up to which an eye turns: 24 degrees."""
 
 _AUTO = "auto"
+RAISING = ("AU9", "AU10")
+LIFT_SHARE = 0.35
+"""Share that stays of the gap which an emotion's raised lip and nose leave: the lower
+lip follows, all of the gap would show the gums. Units asked for by name gape as they do."""
+
 _GIVING = np.array([not channel.startswith(STAYING) for channel in MOTION_CHANNELS])
 _LIDS = np.array([channel.startswith("eyeBlink") for channel in MOTION_CHANNELS])
+_GAPS = np.array([GAP_SLOPES.get(channel, 0.0) for channel in MOTION_CHANNELS], np.float32)
+_CLOSE = MOTION_CHANNELS.index("mouthClose")
 _INDEX = {name: i for i, name in enumerate(MOTION_CHANNELS)}
 
 
@@ -160,7 +174,19 @@ def still_weights(own: FloatArray, rest: FloatArray, emotion: Emotion | None) ->
     )
     base[_GIVING] *= 1.0 - np.float32(GIVES_WAY) * np.minimum(gone, 1.0)[_GIVING]
     units = units_of(emotion)
-    return blended(base, weights_of_units(units)[0]) if units else np.clip(base, 0.0, 1.0)
+    if not units:
+        return np.clip(base, 0.0, 1.0)
+    out = blended(base, weights_of_units(units)[0])
+    out[_CLOSE] = min(1.0, out[_CLOSE] + (1.0 - LIFT_SHARE) * _lifted(felt) / -_GAPS[_CLOSE])
+    return out
+
+
+def _lifted(felt: Mapping[str, float]) -> float:
+    """Return the gap, in inter-ocular distances, that lip and nose leave under those emotions."""
+    strengths = np.array([[felt[name] for name in FELT]], np.float32)
+    units = units_of_strengths(strengths)
+    raising = {name: value for name, value in units.items() if name in RAISING}
+    return float(weights_of_units(raising)[0] @ _GAPS) if raising else 0.0
 
 
 def _asked(emotion: Emotion) -> tuple[dict[str, float], float]:
