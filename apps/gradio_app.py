@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import gradio as gr
 
+from talkgen.apps.api import endpoints
 from talkgen.apps.page import Page
 
 TABS = {
@@ -46,6 +47,7 @@ def build(page: Page) -> gr.Blocks:
             page.left(request.session_hash or "")
 
         blocks.unload(left)
+        endpoints(page)
     return blocks
 
 

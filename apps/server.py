@@ -19,6 +19,8 @@ from talkgen.apps.settings import Settings
 from talkgen.errors import InputError, MissingDependencyError
 
 WELCOME = "This page asks for a name and a password."
+SPARE = 40
+"""Handlers that run at a time beside the requests that wait for a worker."""
 _OURS = ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED", "GRADIO_EXAMPLES_CACHE")
 _THEIRS = (
     "GRADIO_ALLOWED_PATHS", "GRADIO_DEBUG", "GRADIO_SHARE", "GRADIO_WATCH_DIRS",
@@ -90,7 +92,7 @@ def _started(
         footer_links=["api"], show_error=True, max_file_size=settings.most_bytes,
         allowed_paths=[str(EXAMPLES)], auth=passwords(settings), auth_message=WELCOME,
         app_kwargs={"middleware": [Middleware(Guard, settings=settings, files=files)]},
-        **(look or own_look()),
+        max_threads=settings.waiting + settings.num_workers + SPARE, **(look or own_look()),
     )  # fmt: skip
     jobs.start()
     sweeper = Sweeper(files, settings.keep_hours * 3600, jobs)
