@@ -39,8 +39,15 @@ class _Bench:
         self.worker = worker
         self.job: Job | None = None
         self.warming: list[str] = []
+        self.folder: Path | None = None
         self.known: set[str] = set()
         self.deadline: float | None = None
+
+    def cool(self) -> None:
+        """Remove what warming up has made."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = None
 
 
 class Jobs:
@@ -49,8 +56,8 @@ class Jobs:
     root : the server's folder; files are made in `root/made/<visitor>/<job>`
     workers : how many at a time, None for half the cores; waiting : how many requests may wait
     runner : what the workers do, see `talkgen.apps.worker.MakeRunner`
-    warm : calls that a new worker runs for nothing, so that models are loaded before the first
-        visitor asks; ended as soon as somebody does
+    warm : calls, one after the other as those of a job, that a new worker runs for nothing, so that
+        models are loaded before the first visitor asks; ended as soon as somebody does
     """
 
     def __init__(
@@ -213,12 +220,12 @@ class Jobs:
         self._started += 1
         bench = _Bench(Worker(self._started, self._runner, max(1, cores() // self.workers)))
         self._benches.append(bench)
+        if self._warm:
+            folder = bench.folder = make_folder(self.root / f"warm-{self._started}")
         for number, call in enumerate(self._warm):
-            name = f"warm-{self._started}-{number}"
-            with contextlib.suppress(InputError):
-                folder = make_folder(self.root / name)
-                bench.warming.append(name)
-                bench.worker.do(name, call.task(folder, {}), folder)
+            bench.warming.append(f"{folder.name}-{number}")
+            task = call.task(folder, written(self._warm[:number]))
+            bench.worker.do(bench.warming[-1], task, folder)
         return bench
 
     def _give_out(self) -> None:
@@ -270,7 +277,8 @@ class Jobs:
         job = bench.job
         if kind == "done" and name in bench.warming:
             bench.warming.remove(name)
-            shutil.rmtree(self.root / name, ignore_errors=True)
+            if not bench.warming:
+                bench.cool()
         if job is None or name != job.id:
             return
         if kind == "at":
@@ -315,8 +323,7 @@ class Jobs:
         """A worker has died; its job goes with it, another takes its place."""
         bench.worker.close()
         self._benches.remove(bench)
-        for name in bench.warming:
-            shutil.rmtree(self.root / name, ignore_errors=True)
+        bench.cool()
         job, bench.job = bench.job, None
         if job is None:
             return  # nobody is hurt; another is started when it is needed

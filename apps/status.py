@@ -80,7 +80,7 @@ def _words(job: Job) -> tuple[str, str]:
     if job.done or job.total:
         counted.append(f"{job.done} of {job.total}" if job.total else f"{job.done}")
         counted[-1] += " frames" if job.total != 1 else " frame"
-    left = job.seconds_left
+    left = job.seconds_left if job.total else None
     counted.append(f"{clock(left)} left" if left else f"{clock(job.seconds)} so far")
     return what, ", ".join(counted)
 

@@ -30,6 +30,8 @@ MakeRunner = Callable[["TellingVoice"], Runner]
 Message = tuple[str, str, Any]
 """What a worker says: "at", "note" or "done"; of which task; (stage, done, total), text, answer."""
 
+MOST_KEPT = 8
+"""Pipelines that stay loaded: of every command that the page has."""
 TELL_S = 0.1
 """Least time between two messages of one count."""
 NICE = 5
@@ -49,7 +51,7 @@ class TellingVoice(KeepingVoice):
     def __init__(
         self, tell: Callable[[str, Any], object], cancelled: Callable[[], bool] = lambda: False
     ) -> None:
-        super().__init__()
+        super().__init__(MOST_KEPT)
         self._tell = tell
         self._cancelled = cancelled
         self._text, self._done, self._total = "", 0, 0
@@ -68,7 +70,10 @@ class TellingVoice(KeepingVoice):
 
     def loaded(self, make: Callable[..., Any], **options: Any) -> Any:
         """Return `make(**options)`, or what it returned before."""
-        self._heed()
+        if self.keeps(make, **options):
+            self._heed()
+        else:
+            self.stage("loading the models")
         ready = super().loaded(make, **options)
         self._heed()
         return ready

@@ -66,23 +66,28 @@ class CheckingVoice(Say):
 
 
 class KeepingVoice(Say):
-    """Says nothing, and keeps the pipelines that were loaded last."""
+    """Says nothing, and keeps the pipelines that were used last. most : how many"""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_KEPT) -> None:
         super().__init__(quiet=True)
+        self._most = most
         self._kept: dict[str, Any] = {}
 
     def loaded(self, make: Callable[..., Any], **options: Any) -> Any:
         """Return `make(**options)`, or what it returned before."""
-        name = f"{make.__module__}.{make.__qualname__}"
-        key = f"{name}({', '.join(f'{k}={options[k]!r}' for k in sorted(options))})"
-        if name.startswith("talkgen.pipelines.adapt"):  # changes the networks that it is given
+        if make.__module__ == "talkgen.pipelines.adapt":  # changes the networks that it is given
             return make(**options)
-        if key not in self._kept:
-            while len(self._kept) >= MOST_KEPT:
+        key = _key(make, options)
+        if not self.keeps(make, **options):
+            while len(self._kept) >= self._most:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = make(**options)
+        self._kept[key] = self._kept.pop(key)  # the one used last goes last
         return self._kept[key]
+
+    def keeps(self, make: Callable[..., Any], **options: Any) -> bool:
+        """Return whether that is loaded already."""
+        return _key(make, options) in self._kept
 
 
 class CommandRunner:
@@ -168,6 +173,11 @@ class CommandRunner:
             log.warning("not scored: %s", _plain(error, place))
             return {}
         return {name: float(f"{s.value:.5g}") for name, s in judged.report.scores.items()}
+
+
+def _key(make: Callable[..., Any], options: dict[str, Any]) -> str:
+    given = ", ".join(f"{name}={options[name]!r}" for name in sorted(options))
+    return f"{make.__module__}.{make.__qualname__}({given})"
 
 
 def _plain(error: Exception, place: Path) -> str:
