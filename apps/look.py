@@ -69,7 +69,7 @@ _COLOURS = {
 }
 """Parts of the theme: their colour by day and by night."""
 _SHAPES = {
-    "button_border_width": "1px", "button_primary_border_color": "transparent",
+    "button_border_width": "1px", "input_border_width": "1px", "button_primary_border_color": "transparent",
     "button_primary_border_color_dark": "transparent", "button_large_padding": "10px 18px",
     "button_large_text_weight": "600", "button_small_text_weight": "500",
     "block_label_text_weight": "500", "block_title_text_weight": "500", "block_shadow": "none",

@@ -116,7 +116,7 @@ def _lips(scores: Mapping[str, Any], fps: float, absent: Mapping[str, str]) -> s
     late = "late" if frames > 0 else "early"
     value = "in time" if frames == 0 else f"{size} {late}"
     sure = scores.get("sync_confidence")
-    text = f"the picture against the sound; {_usual(offset)}"
+    text = f"mouth against sound; {_usual(offset)}"
     if sure is not None:
         text += f"; confidence {sure['value']:.2f}, higher is better"
     return _row("Lip sync", value, text, _within(offset))
@@ -153,12 +153,12 @@ def _blinks(scores: Mapping[str, Any]) -> str:
     rate = scores.get("blink_rate")
     if rate is None:
         return ""
-    return _row("Blinks", f"{rate['value']:.0f}", f"a minute; {_usual(rate)}", _within(rate))
+    return _row("Blinks", f"{rate['value']:.0f}", _usual(rate), _within(rate))
 
 
 def _usual(score: Mapping[str, Any]) -> str:
     low, high = score.get("usual", (None, None))
-    return "" if low is None else f"usual {low:g} to {high:g}"
+    return "" if low is None else f"usual {low:g} to {high:g} {score['unit']}"
 
 
 def _within(score: Mapping[str, Any]) -> bool | None:

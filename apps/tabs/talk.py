@@ -35,7 +35,7 @@ PRESETS = {"none": "", "auto": "auto", **{name: f"{name}:0.8" for name in EMOTIO
 """What one click asks for; "auto" is what the voice sounds like."""
 SIZES = ("source", "256", "384", "512", "768", "1024")
 SCALES = {
-    "pose_scale": "Head movement", "expression_scale": "Face", "mouth_scale": "Mouth",
+    "pose_scale": "Head", "expression_scale": "Face", "mouth_scale": "Mouth",
     "brow_scale": "Brows and lids", "blink_scale": "Blinks",
 }  # fmt: skip
 EXAMPLES = {
@@ -92,7 +92,7 @@ class Results:
     def empty(self) -> Updates:
         """Return the updates that take away what an earlier run made."""
         return {
-            self.hint: gr.update(visible=False), self.video: gr.update(value=None, visible=False),
+            self.hint: gr.update(visible=True), self.video: gr.update(value=None, visible=False),
             self.report: gr.update(value="", visible=False),
             self.plot: gr.update(value="", visible=False), self.more: gr.update(visible=False),
             **{button: gr.update(visible=False) for button in self.files.values()},
@@ -151,14 +151,15 @@ def _typed() -> tuple[gr.Textbox, gr.Dropdown, gr.Slider]:
         label="Text to say", lines=3, max_lines=8, visible=False, elem_id="talk-text",
         placeholder="What the portrait shall say", max_length=2000,
     )  # fmt: skip
-    with gr.Row(elem_classes="pair"):
+    with gr.Column(elem_classes="tight"):
         voice = gr.Dropdown(
             [(f"{v.title} ({v.name})", v.name) for v in voices()], value=usual("say", "voice"),
             label="Voice", visible=False, filterable=True,
         )  # fmt: skip
         speed = gr.Slider(
-            SLOWEST, FASTEST, value=usual("say", "speed"), step=0.05, label="Speed", visible=False
-        )
+            SLOWEST, FASTEST, value=usual("say", "speed"), step=0.05, label="Speed", visible=False,
+            buttons=[], elem_classes="lean",
+        )  # fmt: skip
     return typed, voice, speed
 
 
@@ -176,14 +177,17 @@ def _more() -> dict[str, Any]:
             ),
         }  # fmt: skip
     out["candidates"] = gr.Slider(
-        1, 8, value=usual("talk", "candidates"), step=1, label="Candidates",
-        info="motions tried; the one that critics like best is kept",
+        1, 8, value=usual("talk", "candidates"), step=1, label="Motions tried", buttons=[],
+        elem_classes="lean",
     )  # fmt: skip
     with gr.Row(elem_classes="pair"):
         out["still"] = gr.Checkbox(usual("talk", "still"), label="Head still")
         out["crop"] = gr.Checkbox(usual("talk", "crop"), label="Only the head")
     for name, label in SCALES.items():
-        out[name] = gr.Slider(0, 2, value=usual("talk", name), step=0.05, label=label)
+        out[name] = gr.Slider(
+            0, 2, value=usual("talk", name), step=0.05, label=label, buttons=[],
+            elem_classes="lean",
+        )  # fmt: skip
     return out
 
 
@@ -229,7 +233,7 @@ def _bind(page: Page, fields: Fields, area: WorkArea, results: Results) -> None:
     known = ",".join(f'"{value}"' for value in PRESETS.values())
     fields.emotion.input(
         None, fields.emotion, fields.preset, api_visibility=PRIVATE,
-        js=f"(text) => [{known}].includes(text.trim()) ? text.trim() : null",
+        js=f"(text) => [{known}].includes(text.trim()) ? text.trim() : 'other'",
     )  # fmt: skip
     if fields.source is not None:
         shown = [fields.speech, fields.typed, fields.voice, fields.speed]
@@ -304,6 +308,7 @@ def _shown(page: Page, results: Results, job: Job, asked: Sequence[Call]) -> Upd
     video, motion, report = (_file(job, name) for name in (VIDEO, MOTION, REPORT))
     out: Updates = {}
     if video is not None:
+        out[results.hint] = gr.update(visible=False)
         out[results.video] = gr.update(value=str(video), visible=True)
         out[results.command] = command_lines(asked)
         out[results.more] = gr.update(visible=True)
@@ -318,8 +323,6 @@ def _shown(page: Page, results: Results, job: Job, asked: Sequence[Call]) -> Upd
     for name, button in results.files.items():
         if (path := _file(job, name)) is not None:
             out[button] = gr.update(value=str(path), visible=True)
-    if job.ended and video is None:
-        out[results.hint] = gr.update(visible=True)
     return out
 
 
