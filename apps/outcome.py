@@ -1,0 +1,86 @@
+"""Where a tab shows what was made: files to keep, remarks, and what to type for the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from talkgen.apps.call import Call
+from talkgen.apps.job import Job
+from talkgen.apps.page import Page
+from talkgen.apps.work import Updates, command_lines, notes_html, plain
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The parts of a result that all tabs have.
+
+    blank : what stands there until something is made; files : a button for each, by file name
+    notes : remarks of the commands; command : what to type; more : the fold around it
+    """
+
+    blank: gr.HTML
+    files: Mapping[str, gr.DownloadButton]
+    notes: gr.HTML
+    command: gr.Textbox
+    more: gr.Accordion
+
+    def outputs(self) -> list[gr.Component]:
+        """All of them."""
+        return [self.blank, *self.files.values(), self.notes, self.command, self.more]
+
+    def empty(self) -> Updates:
+        """Return the updates that take away what an earlier run made."""
+        return {
+            self.blank: gr.update(visible=False), self.more: gr.update(visible=False),
+            self.notes: gr.update(value="", visible=False),
+            **{button: gr.update(visible=False) for button in self.files.values()},
+        }  # fmt: skip
+
+    def shown(self, page: Page, job: Job, calls: Sequence[Call]) -> Updates:
+        """Return the updates for what a job has made so far."""
+        out: Updates = {}
+        for name, button in self.files.items():
+            if (path := file_of(job, name)) is not None:
+                out[button] = gr.update(value=str(path), visible=True)
+        if job.files:
+            out[self.command] = command_lines(calls)
+            out[self.more] = gr.update(visible=True)
+        if notes := notes_html([plain(page, note) for note in dict.fromkeys(job.notes)]):
+            out[self.notes] = gr.update(value=notes, visible=True)
+        if job.ended and not job.files:
+            out[self.blank] = gr.update(visible=True)
+        return out
+
+
+def blank(text: str) -> gr.HTML:
+    """Return what stands where a result will be, made where this is called."""
+    return gr.HTML(f'<div class="blank"><p>{text}</p></div>')
+
+
+def outcome(name: str, waiting: gr.HTML, files: Sequence[str]) -> Outcome:
+    """Return the parts below a result, made where this is called.
+
+    name : of the tab; waiting : its `blank`; files : names of what can be kept
+    """
+    with gr.Row(elem_classes="downloads"):
+        buttons = {
+            file: gr.DownloadButton(
+                file, size="sm", visible=False, elem_id=f"{name}-{file.replace('.', '-')}"
+            )
+            for file in files
+        }
+    notes = gr.HTML("", visible=False, elem_id=f"{name}-notes")
+    with gr.Accordion("The same on the command line", open=False, visible=False) as more:
+        command = gr.Textbox(
+            label="Commands", lines=2, buttons=["copy"], interactive=False, elem_classes="shell"
+        )
+    return Outcome(waiting, buttons, notes, command, more)
+
+
+def file_of(job: Job, name: str) -> Path | None:
+    """Return a file that a job has made, None while it is not there."""
+    return next((path for path in job.files.values() if path.name == name), None)
