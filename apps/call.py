@@ -15,6 +15,10 @@ from talkgen.errors import InputError
 from talkgen.terminal import NAME
 
 
+SPOKEN = frozenset({"text"})
+"""Parameters whose text is never taken for a file, though it may end as a file name does."""
+
+
 @dataclass(frozen=True)
 class Made:
     """Stands for a file that an earlier call of the same job wrote; made by `made`.
@@ -88,7 +92,7 @@ class Call:
         _commands().parsed(row)
         given = {path for _, path in self.read()} | {str(folder / f) for f in earlier.values()}
         for name, _, value in _commands().of_kind(row, "read"):
-            if value not in given:  # typed by somebody
+            if value not in given and name not in SPOKEN:  # typed by somebody
                 raise InputError(f"`{name}` is {value!r}; no file can be named here, give one")
         outputs = {name: [file] for name, file in self.outputs.items()}
         return Task(row, outputs)

@@ -89,6 +89,13 @@ def test_no_typed_text_is_a_file(name: str, text: str | list[str], tmp_path: Pat
         call.task(tmp_path, {})
 
 
+def test_a_text_to_be_said_may_end_like_a_file(tmp_path: Path) -> None:
+    call = Call("say", {"text": "Then open /etc/settings.json"}, {"output": "speech.wav"})
+    row = call.task(tmp_path, {}).row
+    assert row is not None
+    assert row.values["text"] == ["Then open /etc/settings.json"]
+
+
 def test_wrong_values_are_refused_before_anything_runs(tmp_path: Path) -> None:
     call = Call("talk", {**TALK.values, "seed": "many"}, TALK.outputs)
     with pytest.raises(InputError, match=r"'--seed'.*'many'"):
