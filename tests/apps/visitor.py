@@ -39,6 +39,10 @@ class Visitor:
     def tab(self, name: str) -> Any:
         """Bring a tab to the front; return its panel."""
         tab = self.page.get_by_role("tab", name=name, exact=True)
+        if not tab.count():  # a narrow page keeps some in a menu
+            self.page.get_by_role("button", name="More tabs").click()
+            menu = self.page.locator(".overflow-dropdown")
+            tab = menu.get_by_role("button", name=name, exact=True)
         tab.click()
         panel = self.page.get_by_role("tabpanel").filter(visible=True).first
         panel.wait_for()
@@ -48,8 +52,45 @@ class Visitor:
         """Return the part of a panel that has this label."""
         return panel.get_by_role("group", name=label, exact=True).filter(visible=True)
 
+    def give(self, panel: Any, label: str, *files: Path) -> None:
+        """Choose files for the part with this label, whatever comes of it."""
+        part = self.group(panel, label)
+        part.locator("input[type=file]").first.set_input_files(list(files))
+
     def upload(self, panel: Any, label: str, *files: Path) -> None:
         """Give files to the part with this label, and wait until the server has them."""
-        part = self.group(panel, label)
         with self.page.expect_response(re.compile("/upload")):
-            part.locator("input[type=file]").first.set_input_files(list(files))
+            self.give(panel, label, *files)
+
+    def download(self, button: Any, folder: Path) -> Path:
+        """Press a button that downloads; return the file."""
+        with self.page.expect_download() as started:
+            button.click()
+        path = folder / started.value.suggested_filename
+        started.value.save_as(path)
+        return path
+
+    def press_until(self, target: Any, most: int = 120) -> None:
+        """Move by the Tab key alone until an element has the focus."""
+        for _ in range(most):
+            if target.count() and target.first.evaluate("e => e === document.activeElement"):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"{most} presses of Tab do not reach {target}")
+
+
+def plays(video: Any) -> tuple[float, float]:
+    """Play a video element; return its length and how far it got in a moment, in seconds."""
+    video.evaluate("""v => new Promise((done, fail) => {
+        v.onerror = () => fail(v.error && v.error.message);
+        v.muted = true;
+        if (v.readyState >= 1) done(); else { v.onloadedmetadata = () => done(); v.load(); }
+    })""")
+    moved = video.evaluate("""async v => {
+        v.currentTime = 0;
+        await v.play();
+        await new Promise(wait => setTimeout(wait, 600));
+        v.pause();
+        return v.currentTime;
+    }""")
+    return video.evaluate("v => v.duration"), moved

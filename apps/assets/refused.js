@@ -1,0 +1,37 @@
+/* A file of the wrong kind is refused next to its field: Gradio's own word of it, in a corner, goes
+   away by itself. What a file holds is checked by the server, whatever its name. */
+(() => {
+  const KINDS = { image: "picture", audio: "sound", video: "video" };
+  const LINE = "refused";
+  const clear = (block) => {
+    const next = block.nextElementSibling;
+    if (next && next.classList.contains(LINE)) next.remove();
+  };
+  const check = (event, input, files) => {
+    const block = input.closest(".block");
+    const wanted = Object.keys(KINDS).find((kind) => input.accept.includes(`${kind}/`));
+    if (!block || !wanted || !files.length) return;
+    clear(block);
+    const file = files[0];
+    if (file.type.startsWith(`${wanted}/`)) return;
+    const kind = KINDS[file.type.split("/")[0]];
+    const is = kind ? `a ${kind}` : `no ${KINDS[wanted]}`;
+    const line = document.createElement("p");
+    line.className = `${LINE} tg-error`;
+    line.setAttribute("role", "alert");
+    const error = document.createElement("b");
+    error.textContent = "Error:";
+    line.append(error, ` '${file.name}' is ${is}, a ${KINDS[wanted]} is needed`);
+    block.after(line);
+    input.value = "";
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  window.addEventListener("change", (event) => {
+    if (event.target.matches?.('input[type="file"]')) check(event, event.target, event.target.files);
+  }, true);
+  window.addEventListener("drop", (event) => {
+    const input = event.target.closest?.(".block")?.querySelector('input[type="file"]');
+    if (input) check(event, input, event.dataTransfer.files);
+  }, true);
+})();
