@@ -48,7 +48,7 @@ class Ask:
     @property
     def is_file(self) -> bool:
         """Whether a file of the root is asked for."""
-        return self.path.startswith((f"{API}/file=", f"{API}/file/"))
+        return self.path.startswith(f"{API}/file=")
 
     @property
     def stated_bytes(self) -> int:

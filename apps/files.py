@@ -36,7 +36,8 @@ class Files:
     def publish(self) -> None:
         """Let every visitor have all files that are there now: those of the page itself."""
         made = self.root / MADE
-        found = {str(p) for p in self.root.rglob("*") if made not in p.parents}
+        every = [p for p in self.root.rglob("*") if made not in p.parents and p.is_file()]
+        found = {os.path.realpath(p) for p in every if not p.name.startswith(".")}
         with self._lock:
             self._public |= found
 

@@ -44,7 +44,7 @@ _GET = re.compile(
     r"|/(assets|static|svelte)/.+"
     rf"|{API}/(info/?|openapi\.json|user/?|login_check/?|app_id/?|startup-events|theme\.css)"
     rf"|{API}/(heartbeat/[^/]+|queue/(data|status)|upload_progress|call/(v2/)?[^/]+/[^/]+)"
-    rf"|{API}/file(=|/).+"
+    rf"|{API}/file=.+"
 )
 _POST = re.compile(
     r"/(login/?|secret)"
@@ -280,11 +280,11 @@ class Guard:
     def _look(self, visitor: str, paths: list[str]) -> None:
         """Note whose the new files are; what is no media is emptied, and the reason kept."""
         for path in paths:
-            self.files.give(visitor, path)
             try:
                 media.look(self.files.real(path), self.settings.most_seconds)
             except InputError as error:
                 self.files.refuse(path, str(error))
+            self.files.give(visitor, path)
 
     # what they are told
 

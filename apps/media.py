@@ -35,7 +35,10 @@ SOUND_SUFFIXES = (
 """File name endings by what is asked for. A command takes some others for lists or tracks."""
 MOST_PICTURE_PIXELS = 50_000_000
 MOST_VIDEO_PIXELS = 4096 * 2304
-MOST_FPS = 240
+MOST_FPS = 60
+"""Frames a second that a video of the longest length may have; a shorter one may have more."""
+MOST_PACKETS = 1000
+"""Pieces of sound or picture that a file may have for each second of the longest length."""
 
 _LOCAL = {"protocol_whitelist": "file", "format_whitelist": ",".join(CONTAINERS)}
 
@@ -113,7 +116,7 @@ def _played(path: Path, name: str, most_seconds: float, still: int | None) -> Me
             return None
         stated = float(container.duration or 0) / 1e6
         if stated <= most_seconds:
-            stated = _lasts(container, [*pictures, *sounds], most_seconds)
+            stated = _lasts(container, [*pictures, *sounds], name, most_seconds)
         if stated > most_seconds:
             raise InputError(
                 f"{name} is {_minutes(stated)} long, "
@@ -122,27 +125,26 @@ def _played(path: Path, name: str, most_seconds: float, still: int | None) -> Me
         return Media(has_sound=bool(sounds), has_video=bool(pictures), seconds=stated)
 
 
-def _lasts(container: Any, streams: list[Any], most_seconds: float) -> float:
+def _lasts(container: Any, streams: list[Any], name: str, most_seconds: float) -> float:
     """Return the length in seconds that the packets make, whatever the header says."""
     import av
 
     first: dict[int, float] = {}
-    end, count = 0.0, 0
-    most = most_seconds * MOST_FPS
+    end, frames, count = 0.0, 0, 0
     try:
         for packet in container.demux(streams):
+            count += 1
+            frames += packet.stream.type == "video"
+            if frames > most_seconds * MOST_FPS or count > most_seconds * MOST_PACKETS:
+                most = f"{most_seconds * MOST_FPS:.0f}"
+                raise InputError(f"{name} has more than {most} frames, the most taken here; cut it")
             if packet.pts is None and packet.dts is None:
                 continue
             time = float((packet.dts if packet.pts is None else packet.pts) * packet.time_base)
-            place = packet.stream.index
-            start = first.setdefault(place, time)
-            length = float((packet.duration or 0) * packet.time_base)
-            end = max(end, time - start + length)
-            count += packet.stream.type == "video"
+            start = first.setdefault(packet.stream.index, time)
+            end = max(end, time - start + float((packet.duration or 0) * packet.time_base))
             if end > most_seconds:
-                return end
-            if count > most:
-                return count / 25  # time stamps that lie
+                break
     except (av.FFmpegError, EOFError):
         pass  # a damaged end: the command says so
     return end

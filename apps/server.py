@@ -89,7 +89,7 @@ def _started(
         server_name=_bracketed(settings.host), server_port=settings.port, quiet=True, share=False,
         prevent_thread_lock=True, inbrowser=False, inline=False, ssr_mode=False, num_workers=0,
         mcp_server=False, pwa=False, enable_monitoring=False, run_history=False,
-        footer_links=["api"], show_error=True, max_file_size=settings.most_bytes,
+        footer_links=["api"], show_error=False, max_file_size=settings.most_bytes,
         allowed_paths=[str(EXAMPLES)], auth=passwords(settings), auth_message=WELCOME,
         app_kwargs={"middleware": [Middleware(Guard, settings=settings, files=files)]},
         max_threads=settings.waiting + settings.num_workers + SPARE, **(look or own_look()),

@@ -21,6 +21,8 @@ PREFIX = "talkgen-demo-"
 LOCK = ".lock"
 """A file in it that is locked as long as the server lives."""
 EVERY_S = 300.0
+BEGINS_S = 30.0
+"""How young a folder is whose server may not have locked it yet."""
 BROKEN_S = 3600.0
 """How long a piece of an upload that broke off stays."""
 
@@ -41,8 +43,11 @@ def remove_abandoned(parent: Path | None = None) -> list[Path]:
     gone = []
     for root in sorted(Path(parent or tempfile.gettempdir()).glob(f"{PREFIX}*")):
         with contextlib.suppress(OSError):  # another user's, or a server lives there
-            if root.is_symlink() or root.stat().st_uid != os.getuid():
+            state = root.lstat()
+            if root.is_symlink() or state.st_uid != getattr(os, "getuid", lambda: 0)():
                 continue
+            if time.time() - state.st_mtime < BEGINS_S:
+                continue  # perhaps it has no lock yet
             with _locked(root):
                 shutil.rmtree(root)
             gone.append(root)
