@@ -83,13 +83,14 @@ class ScorePipeline:
         video : a path; reference : the path of a real clip of the same speech
         source : the picture that the video was made of: a path, a Pillow image or an array
         emotion : what was asked for, an `Emotion` or text as in "happy:0.7"
-        face : which face of the video, from 1, largest first in the first frame that shows any
+        face : which face of the video, from 1, largest first in the first frame that shows any;
+            of a source that shows several too, the one of this number
         on_start, on_frame : called with the number of frames, and after each, for a progress bar
         """
         target = as_emotion(emotion)
         clip = open_clip(video)
         other = None if reference is None else open_clip(reference, "reference")
-        shown = None if source is None else self._source(source)
+        shown = None if source is None else self._source(source, face)
         critic = ClipCritic([_of(critic, shown) for critic in self.critics])
         if on_start is not None:
             on_start(max(1, round(clip.seconds * ENGINE_FPS)))
@@ -121,12 +122,12 @@ class ScorePipeline:
         )
         return replace(judged, report=report, absent=absent)
 
-    def _source(self, source: Any) -> tuple[ImageArray, Face]:
+    def _source(self, source: Any, number: int | None) -> tuple[ImageArray, Face]:
         image = as_image(source)
         faces = self.analyzer.analyze(image)
         if not faces:
             raise NoFaceError("no face found in `source`; give the picture that was animated")
-        return image, choose_face(faces, None)
+        return image, choose_face(faces, number if len(faces) > 1 else None)
 
     def _seen(
         self,

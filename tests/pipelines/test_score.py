@@ -68,6 +68,19 @@ def value(judged: Judged, name: str) -> float:
     return judged.report.scores[name].value
 
 
+def test_of_a_source_with_several_faces_the_same_one_is_compared(pipeline, picture) -> None:
+    small = np.asarray(Image.fromarray(picture[:, ::-1]).resize((192, 192)))
+    both = np.full((256, 480, 3), 120, np.uint8)
+    both[:, 224:], both[32:224, 8:200] = picture, small
+    boxes = [pipeline._source(both, number)[1].box for number in (None, 1, 2)]
+    np.testing.assert_array_equal(boxes[0], boxes[1])  # the largest
+    assert boxes[1][0] > 224
+    assert boxes[2][2] < 224
+    assert pipeline._source(picture, 2)[1].size > 100  # one that shows one face is that one's
+    with pytest.raises(InputError, match="`face` is 3"):
+        pipeline._source(both, 3)
+
+
 def test_scores_say_what_is_there(judged: Judged) -> None:
     scores = judged.report.scores
     assert set(scores) <= set(DEFINITIONS)
