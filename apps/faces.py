@@ -160,6 +160,23 @@ def face_values(
     return {"landmarks": path}
 
 
+def judged_values(
+    source: Path,
+    number: int | None,
+    landmarks: Mapping[str, Sequence[float]] | None,
+    crop: bool = False,
+) -> dict[str, int | Path] | None:
+    """Return what `score` is told of a video of this face, so that it looks at the same one.
+
+    None where it cannot find it: a face that was marked by hand is one that no critic reads.
+    """
+    if landmarks is not None:
+        return None
+    if number is None:
+        return {"source": source}
+    return {} if crop else {"source": source, "face": number}
+
+
 def see(page: Page, path: str, request: gr.Request) -> Seen:
     """Return what is found in an uploaded picture; raise InputError for what is no picture."""
     from talkgen.apps.uploads import picture

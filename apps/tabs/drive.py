@@ -10,7 +10,7 @@ import gradio as gr
 
 from talkgen.apps.call import Call, made
 from talkgen.apps.defaults import usual
-from talkgen.apps.faces import FacePicker, face_picker, face_values
+from talkgen.apps.faces import FacePicker, face_picker, face_values, judged_values
 from talkgen.apps.fields import Film, Picture
 from talkgen.apps.job import Job
 from talkgen.apps.page import Page
@@ -130,9 +130,12 @@ def calls(
     more = {name: values[component] for name, component in fields.more.items()}
     asked = {"portrait": face, "video": driver, "region": regions, **which, **more}
     out = [Call("drive", asked, {"output": VIDEO, "motion_out": MOTION}, "making the video")]
-    if values[fields.measure]:
-        judged = {"video": made("output"), "source": face}
-        out.append(Call("score", judged, {"json": REPORT, "html": REPORT_PAGE}, "measuring it"))
+    judged = judged_values(
+        face, values[fields.picker.number], values[fields.picker.landmarks], bool(more["crop"])
+    )
+    if values[fields.measure] and judged is not None:
+        asked = {"video": made("output"), **judged}
+        out.append(Call("score", asked, {"json": REPORT, "html": REPORT_PAGE}, "measuring it"))
     return out
 
 

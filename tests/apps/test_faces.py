@@ -20,6 +20,7 @@ from talkgen.apps.faces import (
     data_address,
     face_values,
     in_pixels,
+    judged_values,
     named,
     read_pixels,
     shares,
@@ -93,6 +94,14 @@ def test_a_choice_is_told_to_a_command(tmp_path: Path) -> None:
     assert face_values(3, None, tmp_path) == {"face": 3}
     assert face_values(None, None, tmp_path) == {}
     assert not list(tmp_path.iterdir())
+
+
+def test_the_face_that_was_chosen_is_the_one_measured(tmp_path: Path) -> None:
+    picture = tmp_path / "group.jpg"
+    assert judged_values(picture, None, None) == {"source": picture}
+    assert judged_values(picture, 2, None) == {"source": picture, "face": 2}
+    assert judged_values(picture, 2, None, crop=True) == {}  # the video shows one, which is which?
+    assert judged_values(picture, None, named(POINTS, SIZE)) is None
 
 
 def test_typed_points_come_back_as_clicked() -> None:
