@@ -11,7 +11,7 @@ import gradio as gr
 
 from talkgen.apps.call import Call, made
 from talkgen.apps.defaults import has, usual
-from talkgen.apps.faces import FacePicker, face_picker, face_values
+from talkgen.apps.faces import FacePicker, face_picker, face_values, judged_values
 from talkgen.apps.fields import Film, Picture, Sound
 from talkgen.apps.job import Job
 from talkgen.apps.page import Page
@@ -296,10 +296,13 @@ def calls(
     out.append(Call(
         "talk", asked, {"output": VIDEO, "motion_out": MOTION}, "making the video"
     ))  # fmt: skip
-    judged = {"video": made("output"), "source": face}
-    if emotion and emotion != "auto":
-        judged["emotion"] = emotion
-    out.append(Call("score", judged, {"json": REPORT, "html": REPORT_PAGE}, "measuring it"))
+    picked = values[fields.picker.number], values[fields.picker.landmarks]
+    same = judged_values(face, *picked, crop=bool(more["crop"]))
+    if same is not None:
+        judged = {"video": made("output"), **same}
+        if emotion and emotion != "auto":
+            judged["emotion"] = emotion
+        out.append(Call("score", judged, {"json": REPORT, "html": REPORT_PAGE}, "measuring it"))
     return out
 
 
