@@ -8,11 +8,13 @@ has its own lock: while one is being worked out, frames of the others are drawn.
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,9 +25,11 @@ from talkgen.types import ImageArray
 
 PREVIEW_PX = 512
 """Longer side of a preview."""
-MOST_PORTRAITS, MOST_PICTURES = 12, 24
-"""How many are kept: prepared portraits take about 25 MB each at `PREVIEW_PX`, pictures that were
-looked at 3 bytes a pixel."""
+MOST_PORTRAITS, MOST_PICTURES = 32, 256
+"""How many prepared portraits are kept (6 MB each at `PREVIEW_PX`), and of how many pictures the
+faces (a few kB each)."""
+KEPT_PX = 1024
+"""Longer side of the largest portraits that are kept; larger ones are worked out every time."""
 
 T = TypeVar("T")
 
@@ -112,16 +116,7 @@ class Stills:
 
         Raises MediaError where the file is no picture.
         """
-        from talkgen.face.quality import assess
-
-        image, faces = self._seen(path)
-        out = []
-        for number, face in enumerate(faces, 1):
-            quality = assess(image, face)
-            x0, y0, x1, y1 = (float(v) for v in face.box)
-            message = "" if quality.verdict == "usable" else quality.message
-            out.append(FaceBox(number, (x0, y0, x1, y1), quality.verdict, message))
-        return out
+        return list(self._seen(path)[1])
 
     def still(
         self,
@@ -163,10 +158,13 @@ class Stills:
         """Return `still`'s picture, and what could not be done as asked, a line each."""
         from talkgen.motion.still import as_still
 
-        wanted = as_still(emotion, au, pose, gaze)
+        wanted = as_still(_plain(emotion, "emotion"), au, pose, gaze)
         points = None if not landmarks else _points(landmarks)
         key = (_digest(path), face, points, size, crop)
-        made = self._portraits.get(key, lambda: self._prepared(path, face, points, size, crop))
+        if size is None or size > KEPT_PX:
+            made = self._prepared(path, face, points, size, crop)
+        else:
+            made = self._portraits.get(key, lambda: self._prepared(path, face, points, size, crop))
         with made.lock:
             ((image, notes),) = made.portrait.frames([wanted])
         return image, notes
@@ -176,15 +174,16 @@ class Stills:
 
         return self._loaded.get("edit", lambda: EditPipeline.from_pretrained(backend=self._backend))
 
-    def _seen(self, path: str | Path) -> tuple[ImageArray, list[Any]]:
-        """Return a file's picture and its faces."""
+    def _seen(self, path: str | Path) -> tuple[list[Any], list[FaceBox]]:
+        """Return the faces of a file's picture, and what there is to say about each."""
 
-        def look() -> tuple[ImageArray, list[Any]]:
+        def look() -> tuple[list[Any], list[FaceBox]]:
             from talkgen.io.image import read_image
 
             image = read_image(path)
             with self._reading:
-                return image, self._pipeline().analyzer.analyze(image)
+                faces = self._pipeline().analyzer.analyze(image)
+            return faces, [_box(image, face, number) for number, face in enumerate(faces, 1)]
 
         return self._pictures.get(_digest(path), look)
 
@@ -201,13 +200,9 @@ class Stills:
         from talkgen.pipelines.portrait import cropped, load_portrait
 
         pipeline = self._pipeline()
-        if points is None:
-            image, faces = self._seen(path)
-            analyzer: Any = _Known(faces)
-        else:
-            image, analyzer = read_image(path), _Known([])
+        known: Any = _Known([] if points is not None else self._seen(path)[0])
         shown = load_portrait(
-            analyzer, image, face=face, head=pipeline.renderer.head,
+            known, read_image(path), face=face, head=pipeline.renderer.head,
             landmarks=None if points is None else {name: list(xy) for name, xy in points},
         )  # fmt: skip
         shown = cropped(shown) if crop else shown
@@ -235,6 +230,15 @@ class _Known:
         return self._faces
 
 
+def _box(image: ImageArray, face: Any, number: int) -> FaceBox:
+    from talkgen.face.quality import assess
+
+    quality = assess(image, face)
+    x0, y0, x1, y1 = (float(v) for v in face.box)
+    message = "" if quality.verdict == "usable" else quality.message
+    return FaceBox(number, (x0, y0, x1, y1), quality.verdict, message)
+
+
 def _points(landmarks: Mapping[str, Any]) -> tuple[tuple[str, tuple[float, ...]], ...]:
     try:
         return tuple(
@@ -247,7 +251,22 @@ def _points(landmarks: Mapping[str, Any]) -> tuple[tuple[str, tuple[float, ...]]
 def _digest(path: str | Path) -> str:
     """Return what stands for the content of a file."""
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        state = os.stat(path)
+        return _digest_of(str(path), state.st_ino, state.st_size, state.st_mtime_ns)
     except OSError as error:
         raise InputError(f"no such file: {str(path)!r}") from error
+
+
+@lru_cache(maxsize=256)
+def _digest_of(path: str, *state: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _plain(text: str | None, name: str) -> str | None:
+    """Return a visitor's text; files that an emotion's text may name elsewhere are none of it."""
+    from talkgen.motion.emotion_text import FILE_SUFFIXES
+
+    if text is not None and text.strip().lower().endswith(FILE_SUFFIXES):
+        raise InputError(f"`{name}` is {text.strip()!r}, a file; say it in words, as in happy:0.7")
+    return text

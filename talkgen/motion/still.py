@@ -21,7 +21,8 @@ from talkgen.face.fit import HeadFit
 from talkgen.face.gaze import Gaze
 from talkgen.face.rotation import rotation_matrix
 from talkgen.motion.blend import blended
-from talkgen.motion.emotion import GAP_SLOPES, LOWER_FACE, as_emotion, parse_emotion
+from talkgen.motion.emotion import GAP_SLOPES, LOWER_FACE
+from talkgen.motion.emotion_text import FILE_SUFFIXES, as_emotion, parse_emotion
 from talkgen.motion.facs import (
     FELT,
     PROTOTYPES,
@@ -124,6 +125,10 @@ def _units(au: str | Mapping[str, float] | None) -> dict[str, float]:
     text = au if isinstance(au, str) else "+".join(f"{name}:{value}" for name, value in au.items())
     if not text.strip():
         raise InputError("`au` is empty; action units are needed, as in AU12:0.8+AU4:0.3")
+    if text.strip().lower().endswith(FILE_SUFFIXES):
+        raise InputError(
+            f"`au` is {text!r}, a file; action units are needed, as in AU12:0.8+AU4:0.3"
+        )
     found = parse_emotion(text.replace(",", "+"))
     others = found.valence_arousal is not None or found.intensity is None or found.intensity.any()
     if others or not found.action_units or len(found) != 1:
