@@ -1,8 +1,8 @@
-"""What the page's head holds: names for screen readers, and refused files said where they were given.
+"""What the page's head holds: names for screen readers, and wrong files refused at their field.
 
-Both mend what Gradio's own parts leave out. A picture, sound or video that is uploaded has a caption
-that no element refers to, and buttons that all say "Drop an image file here to upload"; a file of the
-wrong kind is refused in a corner of the page, for ten seconds.
+Both mend what Gradio's own parts leave out. A picture, sound or video that is uploaded has a
+caption that no element refers to, and buttons that all say "Drop an image file here to upload"; a
+file of the wrong kind is refused in a corner of the page, for ten seconds.
 """
 
 from __future__ import annotations

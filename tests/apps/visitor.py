@@ -36,6 +36,12 @@ class Visitor:
         page.goto(url)
         page.get_by_role("tab").first.wait_for()
 
+    def tabs(self) -> list[str]:
+        """Return the names of all tabs, those that a narrow page keeps in a menu too."""
+        hidden = self.page.locator(".overflow-dropdown button").all_text_contents()
+        shown = self.page.get_by_role("tab").all_inner_texts()
+        return [name.strip() for name in [*shown, *hidden]]
+
     def tab(self, name: str) -> Any:
         """Bring a tab to the front; return its panel."""
         tab = self.page.get_by_role("tab", name=name, exact=True)
