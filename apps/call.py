@@ -14,7 +14,6 @@ from talkgen.commands.runner import CommandRunner, Task
 from talkgen.errors import InputError
 from talkgen.terminal import NAME
 
-
 SPOKEN = frozenset({"text"})
 """Parameters whose text is never taken for a file, though it may end as a file name does."""
 
