@@ -17,7 +17,7 @@ from talkgen.motion.emotion import (
     parse_emotion,
     strengths_at,
 )
-from talkgen.motion.facs import FELT
+from talkgen.motion.facs import FELT, strengths_of
 from talkgen.motion.rest import lip_gaps
 from talkgen.motion.scales import Scales
 from talkgen.types import EMOTIONS, MOTION_CHANNELS, Motion
@@ -264,3 +264,41 @@ def test_blocks_with_their_look_ahead_equal_the_whole():
     joined = np.concatenate([part.blendshapes for part in parts])
     mouth = [i for c, i in CHANNEL.items() if c.startswith(("jaw", "mouth", "eyeBlink"))]
     assert np.allclose(joined[:, mouth], at_once.blendshapes[:, mouth], atol=1e-6)
+
+
+def test_valence_and_arousal_as_text():
+    asked = parse_emotion("valence:0.6+arousal:-0.2+AU4:0.5")
+    assert asked.valence_arousal.tolist() == [[pytest.approx(0.6), pytest.approx(-0.2)]]
+    assert asked.weights is None
+    assert asked.action_units["AU4"].tolist() == [0.5]
+    assert parse_emotion("Arousal:0.7").valence_arousal[0, 0] == 0
+    fades = parse_emotion("1:valence:-0.6+arousal:-0.3,3:neutral")
+    at = strengths_at(fades, np.array([0.5, 2.5, 5.0]))[:, FELT.index("sad")]
+    assert at[0] == at[2] == 0
+    assert at[1] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("valence", "'valence' needs a number from -1 to 1, as in 'valence:0.6'"),
+        ("valence:-1.2", "the strength of 'valence' is -1.2, -1 to 1 is possible"),
+        ("valence:0.2+sad", "names 'sad' beside valence and arousal"),
+        ("neutral+arousal:0.2", "names 'neutral' beside valence and arousal"),
+        ("0:valence:0.2,3:happy", "the emotion track names 'happy' and valence and arousal"),
+    ],
+)
+def test_valence_and_arousal_say_one_thing(text, words):
+    with pytest.raises(InputError) as caught:
+        parse_emotion(text)
+    assert words in str(caught.value)
+
+
+def test_neutral_takes_the_room_that_is_left():
+    for text, share, happy in (
+        ("neutral:0.4", 0.4, 0), ("happy:0.5+neutral:0.5", 0.5, 0.5),
+        ("happy:0.8+neutral", 0.2, 0.8), ("AU12:0.5", 0, 0),
+    ):  # fmt: skip
+        asked = parse_emotion(text)
+        assert asked.weights[0, 0] * asked.intensity[0] == pytest.approx(share)
+        assert strengths_of(asked)[0, FELT.index("happy")] == pytest.approx(happy)
