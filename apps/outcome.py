@@ -35,7 +35,7 @@ class Outcome:
     def empty(self) -> Updates:
         """Return the updates that take away what an earlier run made."""
         return {
-            self.blank: gr.update(visible=False), self.more: gr.update(visible=False),
+            self.blank: gr.update(visible=True), self.more: gr.update(visible=False),
             self.notes: gr.update(value="", visible=False),
             **{button: gr.update(visible=False) for button in self.files.values()},
         }  # fmt: skip
@@ -47,12 +47,11 @@ class Outcome:
             if (path := file_of(job, name)) is not None:
                 out[button] = gr.update(value=str(path), visible=True)
         if job.files:
+            out[self.blank] = gr.update(visible=False)
             out[self.command] = command_lines(calls)
             out[self.more] = gr.update(visible=True)
         if notes := notes_html([plain(page, note) for note in dict.fromkeys(job.notes)]):
             out[self.notes] = gr.update(value=notes, visible=True)
-        if job.ended and not job.files:
-            out[self.blank] = gr.update(visible=True)
         return out
 
 

@@ -13,6 +13,7 @@ from talkgen.apps.job import Job
 from talkgen.apps.outcome import Outcome, blank, file_of, outcome
 from talkgen.apps.page import Page
 from talkgen.apps.results import FOLLOW, motion_plot, report_html, silence_of
+from talkgen.apps.status import hint_html
 from talkgen.apps.work import Updates
 
 VIDEO, MOTION, REPORT, REPORT_PAGE = "video.mp4", "motion.csv", "report.json", "report.html"
@@ -40,8 +41,8 @@ class Screen:
             self.plot: gr.update(value="", visible=False),
         }  # fmt: skip
 
-    def shown(self, page: Page, job: Job, calls: Sequence[Call]) -> Updates:
-        """Return the updates for what a job has made so far."""
+    def shown(self, page: Page, job: Job, calls: Sequence[Call], about: str = "") -> Updates:
+        """Return the updates for what a job has made so far; about : a line above the report."""
         out = self.rest.shown(page, job, calls)
         video, motion, report = (file_of(job, name) for name in (VIDEO, MOTION, REPORT))
         if video is not None:
@@ -50,7 +51,9 @@ class Screen:
             silence = [] if report is None else silence_of(report)
             out[self.plot] = gr.update(value=motion_plot(motion, silence), visible=True)
         if report is not None:
-            out[self.report] = gr.update(value=report_html(report, None), visible=True)
+            out[self.report] = gr.update(
+                value=hint_html(about) + report_html(report, None), visible=True
+            )
         return out
 
 

@@ -74,7 +74,7 @@ def _fields(page: Page, faults: Faults) -> Fields:
     picker = face_picker(page, portrait)
     faults.slot("portrait", "landmarks", "picture")
     gr.HTML('<p class="step">Who drives</p>')
-    driver = Film("Driving video: file or webcam", elem_id="drive-driver", height=290)
+    driver = Film("Driving video: file or webcam", elem_id="drive-driver", height=None)
     faults.slot("video", "VIDEO", "driver_face", "clip", "frames")
     gr.HTML('<p class="step">What moves</p>')
     regions = gr.CheckboxGroup(

@@ -31,6 +31,7 @@ NOBODY = 0
 """Instead of a person's number: whose lips follow the video's own sound."""
 LIKELIEST = ("Whose lips follow the sound", NOBODY)
 PEOPLE = "people"
+WHOSE = "Several people are seen. Measured is the largest face, which need not be who speaks."
 _PERSON = re.compile(r"^ *(\d+) +([\d.]+) +(\d+) +([\d.]+|-) ", re.MULTILINE)
 
 
@@ -84,15 +85,17 @@ def dub_tab(page: Page) -> None:
         return calls(page, fields, values, request)
 
     def show(job: Job, asked: Sequence[Call]) -> Updates:
-        return shown.shown(page, job, asked)
+        several = len(_PERSON.findall("\n".join(job.printed[:1]))) > 1
+        return shown.shown(page, job, asked, WHOSE if several else "")
 
     area.runs(page, fields.inputs(), make, show, shown.outputs(), shown.empty())
 
 
 def _fields(film: Film, faults: Faults) -> Fields:
     people = gr.Gallery(
-        label="Who is in the video", visible=False, columns=3, height="auto", allow_preview=False,
-        object_fit="cover", buttons=[], interactive=False, elem_id="dub-gallery",
+        label="Who is in the video", visible=False, columns=3, height=170, allow_preview=False,
+        fit_columns=False, object_fit="contain", buttons=[], interactive=False,
+        elem_id="dub-gallery",
     )  # fmt: skip
     person = gr.Radio(
         [LIKELIEST], value=NOBODY, label="Who speaks", visible=False, elem_id="dub-person"
@@ -127,7 +130,10 @@ def _fields(film: Film, faults: Faults) -> Fields:
             ),
         }  # fmt: skip
         faults.slot("more", *more)
-    measure = gr.Checkbox(True, label="Measure the video too", container=False)
+    measure = gr.Checkbox(
+        True, label="Measure the video too", info="unless you chose one of several people",
+        container=False,
+    )  # fmt: skip
     return Fields(film, speech, person, people, second, fold, measure, more)
 
 
@@ -168,8 +174,8 @@ def _found(fields: Fields, folder: Path, printed: str) -> Updates:
     """Return the updates that show who is in the video, and let them be chosen."""
     people = people_of(folder, printed)
     several = len(people) > 1
-    numbers = [(f"Person {number}", number) for number in people]
-    shown = [(str(path), text) for path, text in people.values()]
+    numbers = [(f"Person {number}: {text}", number) for number, (_, text) in people.items()]
+    shown = [(str(path), f"Person {number}") for number, (path, _) in people.items()]
     return {
         fields.people: gr.update(value=shown, visible=True),
         fields.person: gr.update(choices=[LIKELIEST, *numbers], value=NOBODY, visible=several),
@@ -187,8 +193,8 @@ def people_of(folder: Path, printed: str) -> dict[int, tuple[Path, str]]:
     for number, seconds, pixels, follows in _PERSON.findall(printed):
         path = folder / f"person{number}.png"
         if path.is_file():
-            lips = "" if follows == "-" else f", lips fit {float(follows):.2f}"
-            out[int(number)] = (path, f"{number}: {seconds} s, {pixels} px{lips}")
+            lips = "" if follows == "-" else f", lips fit the sound {float(follows):.2f}"
+            out[int(number)] = (path, f"{float(seconds):g} s, {pixels} px{lips}")
     return out
 
 
@@ -211,7 +217,8 @@ def calls(
     elif person != NOBODY:
         asked["face"] = person
     out = [Call("dub", asked, {"output": VIDEO}, "dubbing the video")]
-    if values[fields.measure]:
+    alone = person == NOBODY and not second["speech"]
+    if values[fields.measure] and alone:
         judged = {"video": made("output")}
         out.append(Call("score", judged, {"json": REPORT, "html": REPORT_PAGE}, "measuring it"))
     return out

@@ -122,14 +122,14 @@ def _fields(page: Page, faults: Faults) -> Fields:
     faults.slot("au", "action units", "unit")
     gr.HTML('<p class="step">Head and eyes, degrees from where they are</p>')
     pitch, yaw, roll = (round(math.degrees(limit)) for limit in LIMITS_RAD)
-    with gr.Row(elem_classes="pair"):
+    with gr.Group(elem_classes="angles"):
         pose = {
             "yaw": _angle("Turn: right to left", yaw, "yaw"),
             "pitch": _angle("Nod: up to down", pitch, "pitch"),
             "roll": _angle("Tilt: with the clock", roll, "roll"),
         }
     faults.slot("pose")
-    with gr.Row(elem_classes="pair"):
+    with gr.Group(elem_classes="angles"):
         gaze = {
             "x": _angle("Eyes: left to right", MOST_GAZE, "gaze-x"),
             "y": _angle("Eyes: up to down", MOST_GAZE, "gaze-y"),
@@ -163,7 +163,7 @@ def _fields(page: Page, faults: Faults) -> Fields:
 
 def _angle(label: str, most: int, name: str) -> gr.Slider:
     return gr.Slider(
-        -most, most, value=0, step=1, label=label, min_width=140, elem_id=f"edit-{name}"
+        -most, most, value=0, step=1, label=label, elem_classes="lean", elem_id=f"edit-{name}"
     )
 
 

@@ -112,7 +112,10 @@ def talk_tab(page: Page) -> None:
     _bind(page, fields, area, results)
     for emotion, button in examples.items():
         _load(page, fields, button, emotion)
-    page.fields |= {"talk.portrait": fields.portrait, "talk.emotion": fields.emotion}
+    page.fields |= {
+        "talk.portrait": fields.portrait, "talk.emotion": fields.emotion,
+        "talk.preset": fields.preset,
+    }  # fmt: skip
 
 
 def _fields(page: Page, faults: Faults) -> Fields:
