@@ -1,0 +1,314 @@
+"""Emotion: sliders, a plane, action units and text are one emotion, seen at once on a portrait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from talkgen.apps.call import Call
+from talkgen.apps.emotion_views import (
+    GROUPS,
+    Views,
+    views_of,
+    with_affect,
+    with_strength,
+    with_unit,
+)
+from talkgen.apps.faces import FacePicker, face_picker, face_values
+from talkgen.apps.fields import Picture
+from talkgen.apps.inline import data_url
+from talkgen.apps.job import Job
+from talkgen.apps.outcome import blank, outcome
+from talkgen.apps.page import Page
+from talkgen.apps.uploads import LONGEST_SPEC, picture, spec, visitor_of
+from talkgen.apps.work import PRIVATE, Faults, Updates, at, work_area
+from talkgen.errors import InputError, TalkgenError
+from talkgen.motion.facs import VALENCE_AROUSAL
+from talkgen.types import EMOTIONS
+
+PORTRAIT, STILL = "portrait.jpg", "still.png"
+PAD = (Path(__file__).parents[1] / "assets" / "pad.js").read_text("utf-8")
+TO_LEFT = ("happy", "fear", "disgust")
+"""Emotions whose names stand to the left of their place in the plane, for want of room."""
+QUIET: dict[str, Any] = {
+    "show_progress": "hidden", "api_visibility": PRIVATE, "concurrency_limit": None,
+    "trigger_mode": "always_last", "queue": False,
+}  # fmt: skip
+"""Options of what answers while a slider moves."""
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The views of the emotion, and the portrait that shows it."""
+
+    portrait: Picture
+    picker: FacePicker
+    text: gr.Textbox
+    strengths: Mapping[str, gr.Slider]
+    pad: gr.HTML
+    units: Mapping[str, gr.Slider]
+    close: gr.Checkbox
+
+    def shown(self) -> list[Any]:
+        """What the preview depends on beside the emotion."""
+        return [self.portrait, self.picker.number, self.picker.landmarks, self.close]
+
+    def views(self) -> list[Any]:
+        """All views, the text first."""
+        return [self.text, *self.strengths.values(), self.pad, *self.units.values()]
+
+
+def emotion_tab(page: Page) -> None:
+    """Build the tab."""
+    faults = Faults()
+    with gr.Row(elem_classes="bench mixer"):
+        with gr.Column(scale=3, min_width=260, elem_classes="controls source"):
+            example = _example(page)
+            portrait = Picture("Portrait", elem_id="emotion-portrait", height=200)
+            picker = face_picker(page, portrait)
+            faults.slot("portrait", "face", "landmarks", "picture")
+            pad = gr.HTML(
+                "0,0", html_template=_pad_html(), js_on_load=PAD, apply_default_css=False,
+                elem_id="emotion-pad", elem_classes="plane",
+            )  # fmt: skip
+        with gr.Column(scale=4, min_width=300, elem_classes="controls mix"):
+            text = gr.Textbox(
+                label="Emotion as text", max_lines=1, elem_id="emotion-text",
+                max_length=LONGEST_SPEC, placeholder="as photographed", show_label=False,
+                container=False,
+            )  # fmt: skip
+            faults.slot("emotion", "strength", "track", "au")
+            strengths = {name: _slider(name, f"emotion-{name}") for name in EMOTIONS}
+            with gr.Accordion("Action units", open=False, elem_classes="more units"):
+                units = _units()
+            reset = gr.Button("As photographed", size="sm", elem_id="emotion-reset")
+        with gr.Column(scale=5, min_width=320, elem_classes="stage"):
+            waiting = blank("The portrait appears here, and changes as you move the sliders.")
+            preview = gr.HTML("", visible=False, elem_id="emotion-preview")
+            with gr.Row(elem_classes="under"):
+                close = gr.Checkbox(
+                    True, label="Close-up", container=False, elem_id="emotion-close"
+                )
+                use = gr.Button("Use in Talk", elem_id="emotion-use", size="md", visible=False)
+            area = work_area("Save the still", "emotion", faults)
+            kept = outcome("emotion", waiting, (STILL,))
+    fields = Fields(portrait, picker, text, strengths, pad, units, close)
+    page.fields |= {"emotion.portrait": portrait, "emotion.text": text}
+    _bind_views(page, fields, faults, [preview, waiting, use], reset)
+    _bind_portrait(page, fields, faults, [preview, waiting, use])
+    _bind_talk(page, fields, use)
+    if example is not None:
+        example.click(
+            lambda: str(page.examples[PORTRAIT]), None, portrait, show_progress="hidden",
+            api_visibility=PRIVATE,
+        )  # fmt: skip
+
+    def make(values: Mapping[Any, Any], request: gr.Request) -> Sequence[Call]:
+        return calls(page, fields, values, request)
+
+    def show(job: Job, asked: Sequence[Call]) -> Updates:
+        out = kept.shown(page, job, asked)
+        out.pop(waiting, None)
+        return out
+
+    empty = kept.empty()
+    del empty[waiting]
+    outputs = [part for part in kept.outputs() if part is not waiting]
+    area.runs(page, [*fields.shown(), text], make, show, outputs, empty)
+
+
+def _example(page: Page) -> gr.Button | None:
+    if PORTRAIT not in page.examples:
+        return None
+    with gr.Row(elem_classes="tries"):
+        gr.HTML("<span>Example</span>", elem_classes="tries-name")
+        return gr.Button("Astronaut", size="sm", elem_id="emotion-example")
+
+
+def _slider(label: str, elem_id: str) -> gr.Slider:
+    return gr.Slider(
+        0, 1, value=0, step=0.01, label=label, buttons=[], elem_classes="lean", elem_id=elem_id
+    )
+
+
+def _units() -> dict[str, gr.Slider]:
+    out = {}
+    for group, units in GROUPS.items():
+        gr.HTML(f'<p class="step">{group}</p>')
+        with gr.Group():
+            for unit, what in units.items():
+                out[unit] = _slider(f"{what} · {unit}", f"emotion-{unit}")
+    return out
+
+
+def _pad_html() -> str:
+    """Return the plane of valence and arousal with the emotions where they lie in it."""
+    names = "".join(
+        f'<span class="name {"to-left" if name in TO_LEFT else "to-right"}" '
+        f'style="left:{50 + 50 * v:.1f}%;top:{50 - 50 * a:.1f}%"><em>{name}</em></span>'
+        for name, (v, a) in VALENCE_AROUSAL.items()
+    )
+    return (
+        '<div class="pad" tabindex="0" role="slider" aria-label="Valence and arousal" '
+        'aria-roledescription="plane: left and right change valence, up and down arousal" '
+        'aria-valuemin="-1" aria-valuemax="1" aria-valuenow="0">'
+        f'<i class="axis x"></i><i class="axis y"></i>{names}'
+        '<b class="end up">excited</b><b class="end down">calm</b><b class="end left">unpleasant'
+        '</b><b class="end right">pleasant</b><span class="dot"></span></div><p class="at"></p>'
+    )
+
+
+def _bind_views(
+    page: Page, fields: Fields, faults: Faults, parts: Sequence[gr.Component], reset: gr.Button
+) -> None:
+    """Let each view write the text, and the text set all others and the preview."""
+    outputs = [*fields.views(), *parts, *faults.slots.values()]
+
+    def bind(
+        event: Callable[..., Any], source: Any, write: Callable[[Mapping[Any, Any]], str],
+        *, patient: bool = False,
+    ) -> None:  # fmt: skip
+        def moved(values: dict[Any, Any], request: gr.Request) -> Updates:
+            try:
+                with at("emotion"):
+                    asked = write(values)
+                    shown = _spread(fields, asked, source)
+                drawn = _preview(page, fields, parts, values, asked, request)
+            except TalkgenError as error:  # of a word that is not yet written to its end, nothing
+                return {fields.pad: gr.skip()} if patient else faults.shown(error)
+            return {**shown, **faults.cleared(), **drawn}
+
+        event(moved, {source, fields.text, *fields.shown()}, outputs, **QUIET)
+
+    def now(values: Mapping[Any, Any]) -> Views:
+        try:
+            return views_of(spec(values[fields.text]))
+        except InputError:  # a slider is moved beside a text that is wrong: the slider counts
+            return views_of(None)
+
+    for name, slider in fields.strengths.items():
+        bind(
+            slider.input, slider,
+            lambda v, n=name, s=slider: with_strength(now(v), n, _number(v[s])),
+        )  # fmt: skip
+    for name, slider in fields.units.items():
+        bind(
+            slider.input, slider, lambda v, n=name, s=slider: with_unit(now(v), n, _number(v[s]))
+        )  # fmt: skip
+    pad, text = fields.pad, fields.text
+    bind(pad.input, pad, lambda v: with_affect(now(v), *_place(v[pad])))
+    bind(text.input, text, lambda v: spec(v[text]) or "", patient=True)
+    for event in (text.submit, text.blur):
+        bind(event, text, lambda v: spec(v[text]) or "")
+    bind(reset.click, reset, lambda v: "")
+
+
+def _spread(fields: Fields, text: str, source: Any) -> Updates:
+    """Return the updates that set all views to a text; the one that was moved stays where it is."""
+    views = views_of(text)
+    out: Updates = {
+        fields.text: text,
+        fields.pad: ",".join(f"{v:.2f}" for v in views.affect),
+        **{s: round(views.strengths[n], 2) for n, s in fields.strengths.items()},
+        **{s: round(views.units[n], 2) for n, s in fields.units.items()},
+    }
+    out.pop(source, None)
+    return out
+
+
+def _preview(
+    page: Page, fields: Fields, parts: Sequence[gr.Component], values: Mapping[Any, Any],
+    text: str, request: gr.Request,
+) -> Updates:  # fmt: skip
+    """Return the updates that show the portrait under an emotion; none without a portrait."""
+    preview, waiting, use = parts
+    if not values[fields.portrait]:
+        return {
+            preview: gr.update(value="", visible=False), waiting: gr.update(visible=True),
+            use: gr.update(visible=False),
+        }  # fmt: skip
+    with at("portrait"):
+        path = picture(values[fields.portrait], page, request)
+    still = page.stills.still(
+        path, emotion=text or None, face=values[fields.picker.number],
+        landmarks=values[fields.picker.landmarks], crop=bool(values[fields.close]),
+    )  # fmt: skip
+    words = f"The portrait, {text}" if text else "The portrait as photographed"
+    shown = f'<img class="preview" alt="{escape(words)}" src="{data_url(still)}">'
+    return {
+        preview: gr.update(value=shown, visible=True), waiting: gr.update(visible=False),
+        use: gr.update(visible=True),
+    }  # fmt: skip
+
+
+def _bind_portrait(
+    page: Page, fields: Fields, faults: Faults, parts: Sequence[gr.Component]
+) -> None:
+    """Draw again for another portrait, or another face of it."""
+
+    def look(values: dict[Any, Any], request: gr.Request) -> Iterator[Updates]:
+        try:
+            with at("emotion"):
+                text = spec(values[fields.text]) or ""
+            drawn = _preview(page, fields, parts, values, text, request)
+        except TalkgenError as error:
+            yield faults.shown(error)
+            return
+        yield {**faults.cleared(), **drawn}
+
+    gr.on(
+        [fields.picker.version.change, fields.close.input], look, {fields.text, *fields.shown()},
+        [*parts, *faults.slots.values()],
+        show_progress="hidden", api_visibility=PRIVATE, concurrency_limit=None,
+        trigger_mode="always_last",
+    )  # fmt: skip
+
+
+def _bind_talk(page: Page, fields: Fields, use: gr.Button) -> None:
+    """Let a button carry portrait and emotion over to Talk."""
+    there = [page.fields.get(name) for name in ("talk.portrait", "talk.emotion", "talk.preset")]
+    if None in there:
+        use.unrender()
+        return
+
+    def carry(portrait: str | None, text: str) -> list[Any]:
+        return [portrait, text, None, gr.update(selected="talk")]
+
+    use.click(
+        carry, [fields.portrait, fields.text], [*there, page.tabs], show_progress="hidden",
+        api_visibility=PRIVATE,
+    )  # fmt: skip
+
+
+def calls(
+    page: Page, fields: Fields, values: Mapping[Any, Any], request: gr.Request
+) -> Sequence[Call]:
+    """Return the command that saves what the preview shows, at the picture's own size."""
+    with at("portrait"):
+        face = picture(values[fields.portrait], page, request)
+        folder = page.folder(visitor_of(request))
+        which = face_values(values[fields.picker.number], values[fields.picker.landmarks], folder)
+    with at("emotion"):
+        emotion = spec(values[fields.text])
+    asked = {"portrait": face, "emotion": emotion, **which}
+    return [Call("edit", asked, {"output": STILL}, "drawing the still")]
+
+
+def _place(value: Any) -> tuple[float, float]:
+    """Return valence and arousal as the plane sends them."""
+    try:
+        valence, arousal = (float(part) for part in str(value).split(","))
+    except ValueError as error:
+        raise InputError(
+            f"the place is {str(value)[:40]!r}, valence and arousal are needed"
+        ) from error
+    return valence, arousal
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
