@@ -16,6 +16,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,20 @@ def command_runner(voice: TellingVoice) -> Runner:
     return CommandRunner(APP, voice)
 
 
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # else it is started on the way, and lets Ctrl-C through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Worker:
     """A worker as the page's process sees it.
 
@@ -126,7 +141,8 @@ class Worker:
         self.process = context.Process(
             target=_work, args=(its, make, threads), name=f"talkgen-worker-{number}", daemon=True
         )
-        self.process.start()
+        with _deaf():  # Ctrl-C may come before it can ignore it
+            self.process.start()
         its.close()
 
     def do(self, name: str, task: Any, place: Path) -> None:
