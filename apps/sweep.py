@@ -68,7 +68,7 @@ def sweep(files: Files, keep_s: float, jobs: Any = None) -> int:
             if path.name == LOCK or path.is_symlink() or not path.is_file():
                 continue
             state = path.stat()
-            age = now - max(state.st_atime, state.st_mtime, state.st_ctime)
+            age = now - _used(state)
             is_piece = path.parent == files.root and path.name.startswith("tmp")
             limit = min(keep_s, BROKEN_S) if is_piece else keep_s
             if age > limit and not files.is_public(path) and not _is_live(path, made, jobs):
@@ -105,6 +105,11 @@ class Sweeper:
                 sweep(self._files, self._keep_s, self._jobs)
             except Exception:  # one sweep may fail; the server goes on
                 log.warning("files could not be swept", exc_info=True)
+
+
+def _used(state: os.stat_result) -> float:
+    """Return when a file was used last."""
+    return max(state.st_atime, state.st_mtime, state.st_ctime)
 
 
 def _is_live(path: Path, made: Path, jobs: Any) -> bool:
