@@ -36,7 +36,9 @@ def _why(node: dict[str, Any]) -> str:
 def test_the_page_says_what_it_is(visit: Callable[..., Visitor]) -> None:
     visitor = visit()
     assert visitor.page.title() == "talkgen"
-    assert visitor.page.get_by_role("heading", level=1).count() == 1
+    heading = visitor.page.get_by_role("heading", level=1)
+    heading.wait_for()
+    assert heading.count() == 1
     assert visitor.tabs() == TABS
 
 
