@@ -75,8 +75,10 @@ def _started(
     from talkgen.apps.page import EXAMPLES, Page
     from talkgen.apps.stills import Stills
     from talkgen.apps.sweep import Sweeper
+    from talkgen.apps.warm import warm_calls
 
-    jobs = Jobs(root, workers=settings.num_workers, waiting=settings.waiting)
+    warm = warm_calls(EXAMPLES / "portrait.jpg", root)
+    jobs = Jobs(root, workers=settings.num_workers, waiting=settings.waiting, warm=warm)
     stack.callback(jobs.close)
     stills = Stills()
     page = Page(settings=settings, jobs=jobs, stills=stills, root=root)
