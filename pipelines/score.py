@@ -85,7 +85,8 @@ class ScorePipeline:
         emotion : what was asked for, an `Emotion` or text as in "happy:0.7"
         face : which face of the video, from 1, largest first in the first frame that shows any;
             of a source that shows several too, the one of this number
-        on_start, on_frame : called with the number of frames, and after each, for a progress bar
+        on_start, on_frame : called with the number of frames, 0 where the file does not say, and
+            after each, for a progress bar
         """
         target = as_emotion(emotion)
         clip = open_clip(video)
@@ -93,7 +94,7 @@ class ScorePipeline:
         shown = None if source is None else self._source(source, face)
         critic = ClipCritic([_of(critic, shown) for critic in self.critics])
         if on_start is not None:
-            on_start(max(1, round(clip.seconds * ENGINE_FPS)))
+            on_start(max(1, round(clip.seconds * ENGINE_FPS)) if clip.seconds else 0)
         real = _Kept() if other is not None else None
         beside = None if other is None else self._seen(other, None, real)
         frames = self._seen(clip, face, None, on_frame)

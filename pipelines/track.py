@@ -67,7 +67,8 @@ class TrackPipeline:
         source : a path of an image or a video, a Pillow image, an array, or an iterable of frames
         fps : frames a second to read the video at; None: its own (an iterable: 25)
         face : which face, counted from 1, largest first in the first frame that shows any
-        on_start, on_frame : called with the number of frames, and after each, for a progress bar
+        on_start, on_frame : called with the number of frames, 0 where it is not known, and after
+            each, for a progress bar
 
         `extra` holds `landmarks` (T, 478, 3) px, `scores` (T, 52) and `identity` (S,). Frames
         without the face are filled in between their neighbours. Refining reads the source twice;
@@ -198,7 +199,8 @@ def _frames(source: Any, fps: float | None) -> tuple[Iterable[ImageArray], float
                     ) from error
                 raise
             rate = fps or video.fps
-            return video.frames(fps), rate, max(1, round(video.seconds * rate))
+            count = max(1, round(video.seconds * rate)) if video.seconds else 0
+            return video.frames(fps), rate, count
         return [as_image(path)], fps or ENGINE_FPS, 1
     if hasattr(source, "getbands") or isinstance(source, np.ndarray):
         return [as_image(source)], fps or ENGINE_FPS, 1

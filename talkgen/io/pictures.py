@@ -65,8 +65,8 @@ class PictureFile:
 
     @property
     def expected(self) -> int:
-        """Number of pictures as far as it can be told beforehand."""
-        return max(1, round(self.seconds * float(self.rate)))
+        """Number of pictures as far as it can be told beforehand, 0 where it cannot."""
+        return max(1, round(self.seconds * float(self.rate))) if self.seconds else 0
 
     def pictures(self) -> Iterator[Picture]:
         """Yield every decodable picture once, in the order of show."""

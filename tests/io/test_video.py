@@ -10,8 +10,10 @@ import pytest
 
 from talkgen.errors import InputError, MediaError, OutputError
 from talkgen.io.audio import open_speech
+from talkgen.io.pictures import open_pictures
 from talkgen.io.video import frame_rate, open_video
 from talkgen.io.writer import VideoWriter
+from talkgen.pipelines.track import _frames
 from tests.media import CLICKS, find_clicks, write_sound, write_video
 
 
@@ -32,6 +34,24 @@ def test_other_rates_repeat_and_leave_out(tmp_path: Path) -> None:
     video = open_video(write_video(tmp_path / "a.mp4", fps=25))
     assert greys(list(video.frames(50))) == [n // 2 for n in range(20)]
     assert greys(list(video.frames(12.5))) == [0, 2, 4, 6, 8]
+
+
+def test_a_recording_of_a_browser_does_not_say_how_long_it_is(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "a.mp4")
+    path = tmp_path / "live.mkv"
+    with av.open(str(whole)) as source, av.open(str(path), "w", options={"live": "1"}) as file:
+        stream = file.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                file.mux(packet)
+    assert open_video(path).seconds == 0
+    assert open_pictures(path).expected == 0
+    assert open_pictures(whole).expected == 10
+    assert greys(list(open_video(path).frames())) == list(range(10))
+    frames, rate, count = _frames(path, None)
+    assert (len(list(frames)), rate, count) == (10, 25, 0)
+    assert _frames(whole, 12.5)[2] == 5
 
 
 def test_variable_rate_follows_the_time_stamps(tmp_path: Path) -> None:
