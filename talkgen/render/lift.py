@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 MIN_WEIGHT = 0.5
 """Landmarks with less (the contour slides with the silhouette) say nothing about the surface."""
@@ -47,7 +48,7 @@ def lifted_residual(
     out = np.empty((len(vertices), 2), np.float32)
     for first in range(0, len(vertices), 2048):
         part = slice(first, first + 2048)
-        distance = np.linalg.norm(vertices[part, None].astype(np.float64) - points[None], axis=2)
+        distance = cdist(vertices[part].astype(np.float64), points)
         field = (2.0 * between.max() - distance) @ coefficients
         fade = np.exp(-((distance.min(axis=1) / REACH_CM) ** 2))
         out[part] = mean + field * fade[:, None]
