@@ -235,7 +235,7 @@ class Guard:
         for name in ask.query.get("upload_id", []):
             self._claim(ask, "upload_id", name)
         room = await asyncio.to_thread(self._room, ask.visitor)
-        line = f"the file is larger than {self.settings.most_mb:g} MB, the most taken here; cut it"
+        line = f"the file is larger than {self.settings.most_mb:g} MB, the most taken here"
         if ask.stated_bytes > room:
             raise TooLargeError(line)
         taken = 0

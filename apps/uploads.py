@@ -117,7 +117,8 @@ def _checked(given: Any, page: Page, request: gr.Request | None, what: str) -> t
 
 def too_large(name: str, num_bytes: int, most_mb: float) -> str:
     """Return the line that refuses a file for its size."""
-    return f"{name!r} has {num_bytes / 1e6:.0f} MB, at most {most_mb:g} MB are taken here; cut it"
+    have = f"{num_bytes / 1e6:.1f} MB"
+    return f"{name!r} has {have}, at most {most_mb:g} MB are taken here; make it smaller"
 
 
 def _ending(path: Path, endings: tuple[str, ...], what: str) -> Path:

@@ -1,5 +1,5 @@
-/* A file of the wrong kind is refused next to its field: Gradio's own word of it, in a corner, goes
-   away by itself. What a file holds is checked by the server, whatever its name. */
+/* A file of the wrong kind, or too large, is refused next to its field: Gradio's own word of it, in
+   a corner, goes away by itself. What a file holds is checked by the server, whatever its name. */
 (() => {
   const KINDS = { image: "picture", audio: "sound", video: "video" };
   const LINE = "refused";
@@ -13,15 +13,20 @@
     if (!block || !wanted || !files.length) return;
     clear(block);
     const file = files[0];
-    if (file.type.startsWith(`${wanted}/`)) return;
+    const most = window.gradio_config?.max_file_size ?? Infinity;
+    const good = file.type.startsWith(`${wanted}/`);
+    if (good && file.size <= most) return;
+    const mega = (bytes) => `${Math.ceil(bytes / 1e5) / 10} MB`;
     const kind = KINDS[file.type.split("/")[0]];
-    const is = kind ? `a ${kind}` : `no ${KINDS[wanted]}`;
+    const is = good
+      ? `has ${mega(file.size)}, at most ${mega(most)} are taken here; make it smaller`
+      : `is ${kind ? `a ${kind}` : `no ${KINDS[wanted]}`}, a ${KINDS[wanted]} is needed`;
     const line = document.createElement("p");
     line.className = `${LINE} tg-error`;
     line.setAttribute("role", "alert");
     const error = document.createElement("b");
     error.textContent = "Error:";
-    line.append(error, ` '${file.name}' is ${is}, a ${KINDS[wanted]} is needed`);
+    line.append(error, ` '${file.name}' ${is}`);
     block.after(line);
     input.value = "";
     event.preventDefault();

@@ -162,7 +162,7 @@ def test_a_flood_of_frames_is_refused(tmp_path: Path) -> None:
 
 def test_size_is_limited(files: Files, page: Any) -> None:
     path = given(files, "large.wav", bytes(1_500_000))
-    with pytest.raises(InputError, match=r"'large.wav' has 2 MB, at most 1 MB are taken here"):
+    with pytest.raises(InputError, match=r"'large.wav' has 1.5 MB, at most 1 MB are taken here"):
         uploads.sound(str(path), page, request(files))
 
 
