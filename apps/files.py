@@ -9,13 +9,17 @@ All of them lie below one folder, the root:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from talkgen.errors import InputError
 
+FRESH_S = 60.0
+"""How long a file counts as just used."""
 MADE = "made"
 """Folder below the root with a folder for each visitor."""
 
@@ -119,6 +123,9 @@ class Files:
             raise InputError(f"no such file: {name!r}; files are kept for some hours, upload again")
         if why := self.wrong(real):
             raise InputError(why)
+        if time.time() - real.stat().st_mtime > FRESH_S:
+            with contextlib.suppress(OSError):
+                os.utime(real)  # it is used, so it stays
         return real
 
     def _inside(self, real: str) -> bool:

@@ -19,6 +19,8 @@ from talkgen.apps.settings import Settings
 from talkgen.errors import InputError, MissingDependencyError
 
 WELCOME = "This page asks for a name and a password."
+MOST_CALLS = 1000
+"""Calls of all visitors that may wait for a handler."""
 SPARE = 40
 """Handlers that run at a time beside the requests that wait for a worker."""
 _OURS = ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED", "GRADIO_EXAMPLES_CACHE")
@@ -85,7 +87,7 @@ def _started(
     blocks = (build or gradio_app.build)(page)
     files = Files(root)
     files.publish()
-    blocks.queue(api_open=False, default_concurrency_limit=None)
+    blocks.queue(api_open=False, default_concurrency_limit=None, max_size=MOST_CALLS)
     stack.callback(_end, blocks)
     blocks.launch(
         server_name=_bracketed(settings.host), server_port=settings.port, quiet=True, share=False,

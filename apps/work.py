@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -128,7 +129,7 @@ class WorkArea:
 
         async def work(values: dict[Any, Any], request: gr.Request) -> AsyncIterator[Updates]:
             try:
-                calls = make(values, request)
+                calls = await asyncio.to_thread(make, values, request)  # it reads whole files
                 job = page.jobs.submit(calls, visitor_of(request))
             except TalkgenError as error:
                 yield {**self._idle(), **self.faults.shown(plain(page, str(error)), _at(error))}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import time
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
@@ -235,6 +237,13 @@ def test_words_are_words() -> None:
 
 
 # the register
+
+
+def test_a_file_in_use_stays(files: Files, page: Any, tmp_path: Path) -> None:
+    path = given(files, "voice.wav", write_sound(tmp_path / "a.wav").read_bytes())
+    os.utime(path, (0, 0))
+    uploads.sound(str(path), page, request(files))
+    assert time.time() - path.stat().st_mtime < 10
 
 
 def test_owners_may_share_content_and_the_page_is_everybodys(files: Files) -> None:
