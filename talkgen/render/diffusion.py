@@ -21,6 +21,7 @@ from torch import Tensor
 from talkgen.errors import InputError
 from talkgen.face.fit import HeadFit
 from talkgen.face.head import HeadModel
+from talkgen.motion.retarget import Retargeter
 from talkgen.render.adapters import load_adapter
 from talkgen.render.conditions import condition_maps
 from talkgen.render.denoiser import Denoiser
@@ -87,6 +88,15 @@ class PreparedFace:
     def landmarks(self) -> FloatArray:
         """The portrait's landmarks (478, 3) in pixels of the frames."""
         return self.mesh.landmarks
+
+    @property
+    def retargeter(self) -> Retargeter:
+        """What makes poses of motion; another takes its place where a face is driven."""
+        return self.mesh.retargeter
+
+    @retargeter.setter
+    def retargeter(self, other: Retargeter) -> None:
+        self.mesh.retargeter = other
 
 
 class DiffusionRenderer:

@@ -330,3 +330,18 @@ def test_refined_tracks(make: Make, mesh: MeshRenderer, ready: PreparedPortrait)
     moved = np.abs(second.maps - first.maps)
     assert moved[CHANNELS.index("depth")].max() > 0.0
     np.testing.assert_array_equal(first.crop.matrix, second.crop.matrix)
+
+
+def test_driven_faces_are_drawn_by_it_too(make: Make, portrait: Portrait) -> None:
+    from talkgen.pipelines.drive import DrivePipeline
+
+    weights = np.zeros((2, len(MOTION_CHANNELS)), np.float32)
+    weights[1, MOTION_CHANNELS.index("jawOpen")] = 0.6
+    still, place = np.zeros((2, 3), np.float32), np.array([[0, 0, 9], [0, 0, 9]], np.float32)
+    motion = Motion(weights, still, place, space="camera")
+    out = DrivePipeline(None, make(steps=1))(
+        portrait, motion, size=128, regions=["mouth"], speech=None
+    )
+    frames = list(out.frames)
+    assert [frame.shape for frame in frames] == [(128, 128, 3)] * 2
+    assert (frames[0] != frames[1]).any()
