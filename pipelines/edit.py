@@ -57,7 +57,7 @@ class EditOutput:
 class EditablePortrait:
     """A portrait that is worked out once, to be drawn in any number of ways.
 
-    renderer : what draws; portrait : the picture and its face
+    renderer : a `MeshRenderer`; portrait : the picture and its face
     size : longer side of the frames in pixels; None keeps the picture's own
     """
 
@@ -103,26 +103,24 @@ class EditablePortrait:
 
 
 class EditPipeline:
-    """Edits portraits. analyzer : finds the face; renderer : draws"""
+    """Edits portraits. analyzer : finds the face; renderer : a `MeshRenderer`"""
 
     def __init__(self, analyzer: FaceAnalyzer, renderer: Any) -> None:
         self.analyzer = analyzer
         self.renderer = renderer
 
     @classmethod
-    def from_pretrained(
-        cls,
-        *,
-        backend: str = "embedded",
-        head: str = "head",
-        renderer: str = "mesh",
-        **options: Any,
-    ) -> Self:
-        """Return the pipeline with the shipped checkpoints; options as for `TalkPipeline`."""
-        from talkgen.face.analyzer import FaceAnalyzer as Analyzer
-        from talkgen.render.choose import load_renderer
+    def from_pretrained(cls, *, backend: str = "embedded", head: str = "head") -> Self:
+        """Return the pipeline with the shipped checkpoints, or another head by name or folder.
 
-        return cls(Analyzer.from_pretrained(backend), load_renderer(renderer, head=head, **options))
+        backend : "embedded" or "mediapipe", what finds and reads the face
+
+        The mesh renderer draws: its pixels are the photograph's own, and what is not moved stays.
+        """
+        from talkgen.face.analyzer import FaceAnalyzer as Analyzer
+        from talkgen.render.mesh import MeshRenderer
+
+        return cls(Analyzer.from_pretrained(backend), MeshRenderer.from_pretrained(head))
 
     def __call__(
         self,
