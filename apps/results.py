@@ -83,6 +83,17 @@ def strengths_asked(asked: str | None) -> dict[str, float]:
     return {name: value for name, value in zip(EMOTIONS[1:], mean, strict=True) if value > 0.005}
 
 
+def bars_html(measured: Mapping[str, float], asked: Mapping[str, float]) -> str:
+    """Return emotions as bars, 0 to 1, those asked for with a notch; the faintest are left out."""
+    shown = [
+        _bar(name, measured[name], asked.get(name))
+        for name in sorted(EMOTIONS, key=lambda n: -measured[n])
+        if measured[name] >= SHOWN or name in asked
+    ]
+    key = '<small class="key"><i class="fill"></i>measured <i class="notch"></i>asked</small>'
+    return f'<div class="bars">{"".join(shown)}</div>{key if asked else ""}'
+
+
 def _emotion(found: Mapping[str, Any], asked: str | None) -> str:
     seen, scores = found.get("expression"), found["scores"]
     if seen is None:
@@ -98,13 +109,7 @@ def _emotion(found: Mapping[str, Any], asked: str | None) -> str:
         )
     if "emotion_named" in scores:
         said += f", the likeliest of eight in {scores['emotion_named']['value']:.0%} of its frames"
-    bars = "".join(
-        _bar(name, seen["mean"][name], wanted.get(name))
-        for name in sorted(EMOTIONS, key=lambda n: -seen["mean"][n])
-        if seen["mean"][name] >= SHOWN or name in wanted
-    )
-    key = '<small class="key"><i class="fill"></i>measured <i class="notch"></i>asked</small>'
-    return _row("Emotion", "", f"{said}<div class='bars'>{bars}</div>{key if wanted else ''}")
+    return _row("Emotion", "", said + bars_html(seen["mean"], wanted))
 
 
 def _lips(scores: Mapping[str, Any], fps: float, absent: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -25,14 +26,17 @@ from talkgen.apps.inline import data_url
 from talkgen.apps.job import Job
 from talkgen.apps.outcome import blank, outcome
 from talkgen.apps.page import Page
+from talkgen.apps.reading import Reader
 from talkgen.apps.uploads import LONGEST_SPEC, picture, spec, visitor_of
 from talkgen.apps.work import PRIVATE, Faults, Updates, at, work_area
 from talkgen.errors import InputError, TalkgenError
 from talkgen.motion.facs import VALENCE_AROUSAL
-from talkgen.types import EMOTIONS
+from talkgen.types import EMOTIONS, ImageArray
 
 PORTRAIT, STILL = "portrait.jpg", "still.png"
 PAD = (Path(__file__).parents[1] / "assets" / "pad.js").read_text("utf-8")
+REST_S = 0.2
+"""How long nothing may move before the critic looks."""
 TO_LEFT = ("happy", "fear", "disgust")
 """Emotions whose names stand to the left of their place in the plane, for want of room."""
 QUIET: dict[str, Any] = {
@@ -90,6 +94,7 @@ def emotion_tab(page: Page) -> None:
         with gr.Column(scale=5, min_width=320, elem_classes="stage"):
             waiting = blank("The portrait appears here, and changes as you move the sliders.")
             preview = gr.HTML("", visible=False, elem_id="emotion-preview")
+            reading = gr.HTML("", visible=False, elem_id="emotion-reading")
             with gr.Row(elem_classes="under"):
                 close = gr.Checkbox(
                     True, label="Close-up", container=False, elem_id="emotion-close"
@@ -101,6 +106,7 @@ def emotion_tab(page: Page) -> None:
     page.fields |= {"emotion.portrait": portrait, "emotion.text": text}
     _bind_views(page, fields, faults, [preview, waiting, use], reset)
     _bind_portrait(page, fields, faults, [preview, waiting, use])
+    _bind_reading(page, fields, reading)
     _bind_talk(page, fields, use)
     if example is not None:
         example.click(
@@ -232,18 +238,48 @@ def _preview(
             preview: gr.update(value="", visible=False), waiting: gr.update(visible=True),
             use: gr.update(visible=False),
         }  # fmt: skip
-    with at("portrait"):
-        path = picture(values[fields.portrait], page, request)
-    still = page.stills.still(
-        path, emotion=text or None, face=values[fields.picker.number],
-        landmarks=values[fields.picker.landmarks], crop=bool(values[fields.close]),
-    )  # fmt: skip
+    still = _drawn(page, fields, values, text, request, close=bool(values[fields.close]))
     words = f"The portrait, {text}" if text else "The portrait as photographed"
     shown = f'<img class="preview" alt="{escape(words)}" src="{data_url(still)}">'
     return {
         preview: gr.update(value=shown, visible=True), waiting: gr.update(visible=False),
         use: gr.update(visible=True),
     }  # fmt: skip
+
+
+def _drawn(
+    page: Page, fields: Fields, values: Mapping[Any, Any], text: str, request: gr.Request,
+    *, close: bool,
+) -> ImageArray:  # fmt: skip
+    with at("portrait"):
+        path = picture(values[fields.portrait], page, request)
+    drawn: ImageArray = page.stills.still(
+        path, emotion=text or None, face=values[fields.picker.number],
+        landmarks=values[fields.picker.landmarks], crop=close,
+    )  # fmt: skip
+    return drawn
+
+
+def _bind_reading(page: Page, fields: Fields, reading: gr.HTML) -> None:
+    """Say what the critic reads in the preview, once it rests for a moment."""
+    read = Reader()
+
+    def look(values: dict[Any, Any], request: gr.Request) -> Any:
+        if not values[fields.portrait]:
+            return gr.update(value="", visible=False)
+        time.sleep(REST_S)
+        try:
+            text = spec(values[fields.text]) or ""
+            still = _drawn(page, fields, values, text, request, close=True)
+        except TalkgenError:  # the fields say it
+            return gr.update(value="", visible=False)
+        return gr.update(value=read(still, text), visible=True)
+
+    gr.on(
+        [fields.picker.version.change, fields.text.change], look, {fields.text, *fields.shown()},
+        reading, show_progress="hidden", api_visibility=PRIVATE, concurrency_limit=None,
+        trigger_mode="always_last",
+    )  # fmt: skip
 
 
 def _bind_portrait(

@@ -41,7 +41,7 @@ SCALES = {
 EXAMPLES = {
     "Cheerful": "happy:0.8",
     "Sad news": "sad:0.9",
-    "Calm, then surprised": "0:neutral,2.5:surprise:0.8",
+    "From sad to happy": "0:sad:0.9,2.8:happy:0.8",
 }
 PORTRAIT, SPEECH = "portrait.jpg", "speech.flac"
 RECORDED, TYPED = "Recording", "Typed text"
