@@ -338,7 +338,10 @@ def test_driven_faces_are_drawn_by_it_too(make: Make, portrait: Portrait) -> Non
     weights = np.zeros((2, len(MOTION_CHANNELS)), np.float32)
     weights[1, MOTION_CHANNELS.index("jawOpen")] = 0.6
     still, place = np.zeros((2, 3), np.float32), np.array([[0, 0, 9], [0, 0, 9]], np.float32)
-    motion = Motion(weights, still, place, space="camera")
+    points = np.stack([portrait.face.landmarks] * 2)  # the portrait is a frame of the clip
+    motion = Motion(
+        weights, still, place, space="camera", frame_size=(512, 512), extra={"landmarks": points}
+    )
     out = DrivePipeline(None, make(steps=1))(
         portrait, motion, size=128, regions=["mouth"], speech=None
     )
