@@ -80,10 +80,16 @@ def _page(wrong: str) -> str:
 <html lang="en"><head><meta charset="utf-8"><title>talkgen</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
-:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }}
-body {{ display: grid; place-content: center; min-height: 90vh; margin: 1rem; }}
+:root {{ color-scheme: light dark; font: 16px/1.5 ui-sans-serif, system-ui, sans-serif;
+  --line: light-dark(#8a96a3, #5b6b7a); --teal: light-dark(#0f766e, #2dd4bf); }}
+body {{ display: grid; place-content: center; min-height: 90vh; margin: 1rem;
+  background: light-dark(#f4f6f8, #0e1216); color: light-dark(#17202a, #e3e8ee); }}
 form {{ display: grid; gap: .75rem; width: min(20rem, 90vw); }}
-input, button {{ font: inherit; padding: .5rem .75rem; }}
+h1 {{ margin: 0; font-size: 1.5rem; }}
+input, button {{ font: inherit; padding: .55rem .75rem; border-radius: 6px; }}
+input {{ border: 1px solid var(--line); background: light-dark(#fff, #10161b); color: inherit; }}
+button {{ border: 0; background: var(--teal); color: light-dark(#fff, #04211e); font-weight: 600; }}
+:focus-visible {{ outline: 3px solid var(--teal); outline-offset: 2px; }}
 [role=alert] {{ margin: 0; color: light-dark(#b3261e, #ff8a80); }}
 </style></head>
 <body><main><form method="post" action="secret"><h1>talkgen</h1>
