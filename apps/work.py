@@ -140,14 +140,15 @@ class WorkArea:
             try:
                 yield {**self._busy(), **self.faults.cleared(), **(empty or {})}
                 seen: Any = None
+                sent: Updates = {}
                 async for now in job.updates():
                     updates = self._said(now)
                     there = (tuple(now.files), len(now.notes), now.state)
                     if there != seen:
                         seen = there
-                        updates |= show(now, calls)
+                        updates |= _new(show(now, calls), sent)
                     yield updates
-                yield {**self._ended(page, job), **show(job, calls)}
+                yield {**self._ended(page, job), **_new(show(job, calls), sent)}
             finally:
                 self._jobs.pop(session, None)
                 page.ended(session, job)
@@ -213,6 +214,13 @@ def notes_html(notes: Sequence[str]) -> str:
 def plain(page: Page, text: str) -> str:
     """Return a message with the server's own folders taken out of its file names."""
     return re.sub(rf"{re.escape(str(page.root))}/[^'\"\s]*/", "", text)
+
+
+def _new(updates: Updates, sent: Updates) -> Updates:
+    """Return the updates that say something new, and remember them: a film plays on meanwhile."""
+    out = {part: update for part, update in updates.items() if sent.get(part) != update}
+    sent |= out
+    return out
 
 
 def _at(error: Exception) -> str | None:

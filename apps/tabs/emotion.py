@@ -81,16 +81,17 @@ def emotion_tab(page: Page) -> None:
                 elem_id="emotion-pad", elem_classes="plane",
             )  # fmt: skip
         with gr.Column(scale=4, min_width=300, elem_classes="controls mix"):
-            text = gr.Textbox(
-                label="Emotion as text", max_lines=1, elem_id="emotion-text",
-                max_length=LONGEST_SPEC, placeholder="as photographed", show_label=False,
-                container=False,
-            )  # fmt: skip
+            with gr.Row(elem_classes="pair"):
+                text = gr.Textbox(
+                    label="Emotion as text", max_lines=1, elem_id="emotion-text", scale=3,
+                    max_length=LONGEST_SPEC, placeholder="as photographed", show_label=False,
+                    container=False,
+                )  # fmt: skip
+                reset = gr.Button("As photographed", size="sm", elem_id="emotion-reset", scale=1)
             faults.slot("emotion", "strength", "track", "au")
             strengths = {name: _slider(name, f"emotion-{name}") for name in EMOTIONS}
             with gr.Accordion("Action units", open=False, elem_classes="more units"):
                 units = _units()
-            reset = gr.Button("As photographed", size="sm", elem_id="emotion-reset")
         with gr.Column(scale=5, min_width=320, elem_classes="stage"):
             waiting = blank("The portrait appears here, and changes as you move the sliders.")
             preview = gr.HTML("", visible=False, elem_id="emotion-preview")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,6 +13,7 @@ from talkgen.apps.defaults import has, usual
 from talkgen.apps.faces import FacePicker, face_picker, face_values, judged_values
 from talkgen.apps.fields import Film, Picture, Sound
 from talkgen.apps.job import Job
+from talkgen.apps.outcome import Outcome, blank, file_of, outcome
 from talkgen.apps.page import Page
 from talkgen.apps.results import FOLLOW, motion_plot, report_html, silence_of
 from talkgen.apps.uploads import picture, sound, spec, visitor_of, words
@@ -23,9 +23,6 @@ from talkgen.apps.work import (
     Updates,
     WorkArea,
     at,
-    command_lines,
-    notes_html,
-    plain,
     work_area,
 )
 from talkgen.audio.speak import FASTEST, SLOWEST, check_speech, installed, voices
@@ -74,28 +71,21 @@ class Fields:
 class Results:
     """Where the video and all that belongs to it is shown."""
 
-    hint: gr.HTML
     video: Film
+    kept: Outcome
     report: gr.HTML
     plot: gr.HTML
-    files: Mapping[str, gr.DownloadButton]
-    command: gr.Textbox
-    more: gr.Accordion
 
     def outputs(self) -> list[Any]:
         """All of them."""
-        return [
-            self.hint, self.video, self.report, self.plot, *self.files.values(), self.command,
-            self.more,
-        ]  # fmt: skip
+        return [self.video, *self.kept.outputs(), self.report, self.plot]
 
     def empty(self) -> Updates:
         """Return the updates that take away what an earlier run made."""
         return {
-            self.hint: gr.update(visible=True), self.video: gr.update(value=None, visible=False),
+            **self.kept.empty(), self.video: gr.update(value=None, visible=False),
             self.report: gr.update(value="", visible=False),
-            self.plot: gr.update(value="", visible=False), self.more: gr.update(visible=False),
-            **{button: gr.update(visible=False) for button in self.files.values()},
+            self.plot: gr.update(value="", visible=False),
         }  # fmt: skip
 
 
@@ -195,26 +185,15 @@ def _more() -> dict[str, Any]:
 
 
 def _results() -> Results:
-    hint = gr.HTML(
-        '<div class="blank"><p>The video appears here, then its report.</p></div>',
-        elem_id="talk-blank",
-    )
+    waiting = blank("The video appears here, then its report.")
     video = Film(
         "Video", interactive=False, visible=False, elem_id="talk-video", autoplay=True, height=None,
         buttons=["fullscreen"],
     )  # fmt: skip
-    with gr.Row(elem_classes="downloads"):
-        files = {
-            name: gr.DownloadButton(name, size="sm", visible=False, elem_id=f"talk-{name[-4:]}")
-            for name in (VIDEO, MOTION, REPORT, REPORT_PAGE)
-        }
+    kept = outcome("talk", waiting, (VIDEO, MOTION, REPORT, REPORT_PAGE))
     report = gr.HTML("", visible=False, elem_id="talk-report")
     plot = gr.HTML("", visible=False, elem_id="talk-motion", js_on_load=FOLLOW)
-    with gr.Accordion("The same on the command line", open=False, visible=False) as more:
-        command = gr.Textbox(
-            label="Commands", lines=2, buttons=["copy"], interactive=False, elem_classes="shell"
-        )
-    return Results(hint, video, report, plot, files, command, more)
+    return Results(video, kept, report, plot)
 
 
 def _examples(page: Page) -> dict[str, gr.Button]:
@@ -311,26 +290,16 @@ def calls(
 
 def _shown(page: Page, results: Results, job: Job, asked: Sequence[Call]) -> Updates:
     """Return the updates for what a job has made so far."""
-    video, motion, report = (_file(job, name) for name in (VIDEO, MOTION, REPORT))
-    out: Updates = {}
+    video, motion, report = (file_of(job, name) for name in (VIDEO, MOTION, REPORT))
+    out = results.kept.shown(page, job, asked)
     if video is not None:
-        out[results.hint] = gr.update(visible=False)
+        out[results.kept.blank] = gr.update(visible=False)
         out[results.video] = gr.update(value=str(video), visible=True)
-        out[results.command] = command_lines(asked)
-        out[results.more] = gr.update(visible=True)
     if motion is not None:
         silence = [] if report is None else silence_of(report)
         out[results.plot] = gr.update(value=motion_plot(motion, silence), visible=True)
     if report is not None:
         emotion = asked[-1].values.get("emotion")
         text = report_html(report, emotion if isinstance(emotion, str) else None)
-        notes = notes_html([plain(page, note) for note in job.notes])
-        out[results.report] = gr.update(value=text + notes, visible=True)
-    for name, button in results.files.items():
-        if (path := _file(job, name)) is not None:
-            out[button] = gr.update(value=str(path), visible=True)
+        out[results.report] = gr.update(value=text, visible=True)
     return out
-
-
-def _file(job: Job, name: str) -> Path | None:
-    return next((path for path in job.files.values() if path.name == name), None)
