@@ -13,6 +13,7 @@ from talkgen.apps.status import CSS as STATUS
 FONT = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 ASSETS = Path(__file__).with_name("assets")
+SHEETS = ("page.css", "fit.css")
 
 _COLOURS = {
     "body_background_fill": ("#f4f6f8", "#0e1216"),
@@ -69,7 +70,8 @@ _COLOURS = {
 }
 """Parts of the theme: their colour by day and by night."""
 _SHAPES = {
-    "button_border_width": "1px", "input_border_width": "1px", "button_primary_border_color": "transparent",
+    "button_border_width": "1px", "input_border_width": "1px",
+    "button_primary_border_color": "transparent",
     "button_primary_border_color_dark": "transparent", "button_large_padding": "10px 18px",
     "button_large_text_weight": "600", "button_small_text_weight": "500",
     "block_label_text_weight": "500", "block_title_text_weight": "500", "block_shadow": "none",
@@ -86,7 +88,7 @@ def look() -> dict[str, Any]:
 
 def style() -> str:
     """Return the page's own style sheet."""
-    return (ASSETS / "page.css").read_text("utf-8") + STATUS
+    return "".join((ASSETS / name).read_text("utf-8") for name in SHEETS) + STATUS
 
 
 def _theme() -> gr.themes.Base:
