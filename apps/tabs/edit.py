@@ -28,6 +28,7 @@ MOST_GAZE = 24
 """Degrees that eyes turn, as `talkgen edit --help` says."""
 FORMATS = {"PNG": "edited.png", "JPEG": "edited.jpg", "WebP": "edited.webp"}
 SHEET = "sheet.png"
+PORTRAIT = "portrait.jpg"
 SIZES = ("source", "256", "384", "512", "768", "1024", "2048")
 
 
@@ -100,11 +101,26 @@ def edit_tab(page: Page) -> None:
     area.runs(page, fields.inputs(), make, show, outputs, empty)
 
 
-def _fields(page: Page, faults: Faults) -> Fields:
-    gr.HTML('<p class="step">Portrait</p>')
+def _portrait(page: Page, faults: Faults) -> tuple[Picture, FacePicker]:
+    """Return the portrait's fields, with an example of one click."""
+    example = None
+    if PORTRAIT in page.examples:
+        with gr.Row(elem_classes="tries"):
+            gr.HTML("<span>Example</span>", elem_classes="tries-name")
+            example = gr.Button("Astronaut", size="sm", elem_id="edit-example")
     portrait = Picture("Portrait", elem_id="edit-portrait", height=250)
     picker = face_picker(page, portrait)
     faults.slot("portrait", "face", "landmarks", "picture")
+    if example is not None:
+        example.click(
+            lambda: str(page.examples[PORTRAIT]), None, portrait, show_progress="hidden",
+            api_visibility=PRIVATE,
+        )  # fmt: skip
+    return portrait, picker
+
+
+def _expression(faults: Faults) -> tuple[gr.Radio, gr.Textbox, gr.Textbox]:
+    """Return presets, the emotion's text and the action units'."""
     gr.HTML('<p class="step">Expression</p>')
     preset = gr.Radio(
         list(PRESETS.items()), value="", label="Emotion presets", show_label=False,
@@ -120,19 +136,25 @@ def _fields(page: Page, faults: Faults) -> Fields:
         max_length=LONGEST_SPEC, info="from 0 to 1; AU12L or AU12R moves one side",
     )  # fmt: skip
     faults.slot("au", "action units", "unit")
+    return preset, emotion, units
+
+
+def _fields(page: Page, faults: Faults) -> Fields:
+    portrait, picker = _portrait(page, faults)
+    preset, emotion, units = _expression(faults)
     gr.HTML('<p class="step">Head and eyes, degrees from where they are</p>')
     pitch, yaw, roll = (round(math.degrees(limit)) for limit in LIMITS_RAD)
     with gr.Group(elem_classes="angles"):
         pose = {
-            "yaw": _angle("Turn: right to left", yaw, "yaw"),
-            "pitch": _angle("Nod: up to down", pitch, "pitch"),
-            "roll": _angle("Tilt: with the clock", roll, "roll"),
+            "yaw": _angle("Turn left", yaw, "yaw"),
+            "pitch": _angle("Nod down", pitch, "pitch"),
+            "roll": _angle("Tilt right", roll, "roll"),
         }
     faults.slot("pose")
     with gr.Group(elem_classes="angles"):
         gaze = {
-            "x": _angle("Eyes: left to right", MOST_GAZE, "gaze-x"),
-            "y": _angle("Eyes: up to down", MOST_GAZE, "gaze-y"),
+            "x": _angle("Look right", MOST_GAZE, "gaze-x"),
+            "y": _angle("Look down", MOST_GAZE, "gaze-y"),
         }
     camera = gr.Checkbox(
         False, label="Eyes look at the camera", elem_id="edit-camera", container=False
@@ -151,8 +173,9 @@ def _fields(page: Page, faults: Faults) -> Fields:
             )  # fmt: skip
             crop = gr.Checkbox(usual("edit", "crop"), label="Only the head")
         sheet = gr.Checkbox(
-            usual("edit", "sheet"), label="A sheet of all eight emotions", elem_id="edit-sheet",
-            info="at three strengths, or of the emotion above at six; pose and gaze hold for all",
+            usual("edit", "sheet"), label="A sheet of all eight emotions",
+            elem_id="edit-sheet", info="at three strengths, or of the emotion above at six; "
+            "pose and gaze hold for all",
         )  # fmt: skip
         faults.slot("more", "size")
     return Fields(
@@ -172,9 +195,9 @@ def _bind_fields(fields: Fields) -> None:
     quiet: dict[str, Any] = {"api_visibility": PRIVATE, "show_progress": "hidden"}
     fields.preset.input(None, fields.preset, fields.emotion, js="(value) => value", **quiet)
     known = ",".join(f'"{value}"' for value in PRESETS.values())
-    fields.emotion.input(
+    fields.emotion.change(
         None, fields.emotion, fields.preset, **quiet,
-        js=f"(text) => [{known}].includes(text.trim()) ? [text.trim()] : [null]",
+        js=f"(text) => [{known}].includes(text.trim()) ? [text.trim()] : ['-']",
     )  # fmt: skip
     rest = "".join(", 0" for _ in (*fields.pose, *fields.gaze))
     fields.reset.click(
