@@ -8,48 +8,15 @@ import secrets
 import shutil
 import threading
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from talkgen.apps.call import Call
+from talkgen.apps.pace import Pace
 
 State = Literal["waiting", "working", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
-
-PACE_S = 6.0
-"""Time back that the pace is taken from; the first frames are slow, and stages differ."""
-SURE_S = 0.8
-"""What has to be seen of a stage before time left is said."""
-
-
-class Pace:
-    """Tells how long the rest of a count will take, by the last seconds of it."""
-
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
-
-    def begin(self) -> None:
-        """Forget; another count begins."""
-        self._seen.clear()
-
-    def at(self, done: int, now: float) -> None:
-        """Take how many steps are done at a time in seconds."""
-        if done <= 0:  # what comes before the first step is no measure of the steps
-            return
-        self._seen.append((now, done))
-        while len(self._seen) > 2 and now - self._seen[1][0] > PACE_S:
-            self._seen.popleft()
-
-    def left(self, total: int, now: float) -> float | None:
-        """Return seconds until `total` steps are done, None where it cannot be told yet."""
-        if len(self._seen) < 2 or not total:
-            return None
-        (first, start), (last, done) = self._seen[0], self._seen[-1]
-        if last - first < SURE_S or done <= start:
-            return None
-        return max(0.0, (total - done) * (last - first) / (done - start) - (now - last))
 
 
 class Job:
@@ -72,7 +39,7 @@ class Job:
         home: Path,
         *,
         cancel: Callable[[Job], object],
-        ahead: Callable[[Job], int],
+        place: Callable[[Job], tuple[int, float | None]],
     ) -> None:
         self.id = secrets.token_hex(8)
         self.visitor = visitor
@@ -94,7 +61,7 @@ class Job:
         self._took = 0.0
         self._changes = 0
         self._over = threading.Event()
-        self._cancel, self._ahead = cancel, ahead
+        self._cancel, self._place = cancel, place
 
     @property
     def call(self) -> Call:
@@ -109,7 +76,12 @@ class Job:
     @property
     def ahead(self) -> int:
         """How many requests will be begun before this one; 0 once it is begun."""
-        return self._ahead(self) if self.state == "waiting" else 0
+        return self._place(self)[0] if self.state == "waiting" else 0
+
+    @property
+    def begins_in(self) -> float | None:
+        """Seconds until its turn comes, as far as earlier work of the same kind tells."""
+        return self._place(self)[1] if self.state == "waiting" else None
 
     @property
     def seconds(self) -> float:

@@ -17,6 +17,7 @@ from typing import Any
 from talkgen.apps.call import Call, written
 from talkgen.apps.job import Job
 from talkgen.apps.line import FairLine
+from talkgen.apps.pace import Usual, begins_in
 from talkgen.apps.worker import MakeRunner, Worker, command_runner, wait
 from talkgen.errors import InputError
 from talkgen.io.output import make_folder
@@ -78,6 +79,7 @@ class Jobs:
         self._line: FairLine[Job] = FairLine()
         self._benches: list[_Bench] = []
         self._started = 0
+        self._usual = Usual()
         self._lock = threading.RLock()
         self._closing = False
         self._ears, self._bell = multiprocessing.Pipe(duplex=False)
@@ -113,7 +115,7 @@ class Jobs:
         many wait already.
         """
         home = self.root / MADE / _folder_name(visitor)
-        job = Job(calls, visitor, home, cancel=self._cancel, ahead=self._ahead)
+        job = Job(calls, visitor, home, cancel=self._cancel, place=self._place)
         for number, call in enumerate(job.calls):
             call.task(job.folder, written(job.calls[:number]))
         with self._lock:
@@ -167,10 +169,15 @@ class Jobs:
         with self._lock:
             return len(self._benches) == self.workers and not any(b.warming for b in self._benches)
 
-    def _ahead(self, job: Job) -> int:
+    def _place(self, job: Job) -> tuple[int, float | None]:
+        """Return how many are begun before a job, and in how many seconds that is."""
         with self._lock:
             order = self._line.order()
-        return next((n for n, one in enumerate(order) if one is job), 0)
+            ahead = next((n for n, one in enumerate(order) if one is job), 0)
+            working = [bench.job for bench in self._benches if bench.job is not None]
+            rest = [(one, self._usual.of(one.calls)) for one in working]
+            free = [None if usual is None else max(0.0, usual - one.seconds) for one, usual in rest]
+            return ahead, begins_in(free, [self._usual.of(one.calls) for one in order[:ahead]])
 
     def _cancel(self, job: Job) -> None:
         with self._lock:
@@ -300,6 +307,7 @@ class Jobs:
         elif "error" in answer or answer.get("cancelled"):
             job.end("cancelled")
         else:
+            self._usual.took(call, answer.get("seconds", 0.0))
             job.printed.append(answer.get("printed", ""))
             made = {name: job.folder / file for name, file in call.outputs.items()}
             job.files.update({name: path for name, path in made.items() if path.exists()})

@@ -65,7 +65,11 @@ def _words(job: Job) -> tuple[str, str]:
     title = _capital(job.call.title or job.call.command)
     if job.state == "waiting":
         ahead = job.ahead
-        return f"Waiting: {f'{ahead} before you' if ahead else 'you are next'}", ""
+        begins = job.begins_in
+        return (
+            f"Waiting: {f'{ahead} before you' if ahead else 'you are next'}",
+            f"begins in about {clock(begins)}" if begins else "",
+        )
     if job.state == "done":
         return f"Done in {clock(job.seconds)}", ""
     if job.state == "cancelled":

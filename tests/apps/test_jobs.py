@@ -17,8 +17,9 @@ import pytest
 import soundfile
 
 from talkgen.apps.call import Call, made
-from talkgen.apps.job import Job, Pace
+from talkgen.apps.job import Job
 from talkgen.apps.jobs import Jobs
+from talkgen.apps.pace import Pace, begins_in
 from talkgen.apps.status import clock, error_html, status_html
 from talkgen.apps.worker import TellingVoice
 from talkgen.errors import InputError
@@ -192,7 +193,7 @@ class Napper:
         if "crop" in values:
             raise SystemExit(3)
         (place / task.outputs["output"][0]).write_text("made")
-        return {"notes": [f"slept {count}"], "printed": ""}
+        return {"notes": [f"slept {count}"], "printed": "", "seconds": 0.01 * count}
 
 
 def nap(hundredths: int, **values: Any) -> Call:
@@ -388,6 +389,27 @@ def test_pace_follows_the_last_seconds() -> None:
         pace.at(n, 20 + 0.1 * (n - 10))
     assert pace.left(100, 28.0) == pytest.approx(1.0, abs=0.2)
     assert pace.left(0, 28.0) is None
+
+
+def test_a_turn_begins_when_a_worker_is_free() -> None:
+    assert begins_in([3.0], []) == 3
+    assert begins_in([3.0, 10.0], [4.0]) == 7
+    assert begins_in([3.0, 10.0], [4.0, 1.0, 5.0]) == 10
+    assert begins_in([3.0, None], []) is None
+    assert begins_in([3.0], [None]) is None
+
+
+def test_waiting_tells_how_long_once_it_is_known(naps: Callable[..., Jobs]) -> None:
+    jobs = naps(workers=1)
+    assert ended(jobs.submit([nap(100)], "ann")) == "done"
+    first = jobs.submit([nap(300)], "ann")
+    until(lambda: first.state == "working")
+    second, third = jobs.submit([nap(1)], "bob"), jobs.submit([nap(1)], "ann")
+    assert second.begins_in == pytest.approx(0.9, abs=0.5)
+    assert third.begins_in == pytest.approx(1.9, abs=0.5)
+    assert first.begins_in is None
+    assert "begins in about" in status_html(third)
+    jobs.cancel_all("ann")
 
 
 def test_status_says_it_in_words_and_escapes_them(naps: Callable[..., Jobs]) -> None:
