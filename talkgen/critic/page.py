@@ -14,7 +14,7 @@ from talkgen.critic.report import DEFINITIONS, group_of
 from talkgen.critic.score import LAG_REACH, Judged
 from talkgen.critic.units import FELT_UNITS
 from talkgen.motion.facs import strengths_of
-from talkgen.types import EMOTIONS, FloatArray, ImageArray, Score
+from talkgen.types import EMOTIONS, Emotion, FloatArray, ImageArray, Score
 
 UNITS_SHOWN = 6
 QUALITY = {
@@ -85,7 +85,8 @@ def _feeling(judged: Judged) -> str:
     fps, seen = judged.video.fps, judged.feeling
     out = []
     if judged.target is not None:
-        out += ["<h3>asked for</h3>", bands(_asked(judged), EMOTIONS, fps=fps, of=COLOURED)]
+        wanted = asked_shares(judged.target, len(judged.video), fps)
+        out += ["<h3>asked for</h3>", bands(wanted, EMOTIONS, fps=fps, of=COLOURED)]
     if seen is None:
         note = judged.absent.get("expression")
         if note and judged.target is not None:
@@ -166,14 +167,11 @@ def _offsets(judged: Judged) -> str:
     return "".join(out)
 
 
-def _asked(judged: Judged) -> FloatArray:
-    """(T, 8) shares of the emotions that were asked for."""
-    assert judged.target is not None
-    times = np.arange(len(judged.video)) / judged.video.fps
-    strengths = strengths_of(judged.target)
-    shares = np.stack(
-        [np.interp(times, judged.target.sample_times, column) for column in strengths.T], 1
-    )
+def asked_shares(target: Emotion, count: int, fps: float) -> FloatArray:
+    """(T, 8) shares of the emotions that were asked for, at `count` frames."""
+    times = np.arange(count) / fps
+    strengths = strengths_of(target)
+    shares = np.stack([np.interp(times, target.sample_times, column) for column in strengths.T], 1)
     total = np.clip(shares.sum(1, keepdims=True), 0, 1)
     scaled = shares / np.maximum(shares.sum(1, keepdims=True), 1e-9) * total
     return np.concatenate([1 - total, scaled], 1).astype(np.float32)
