@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from talkgen.critic.plots import LEFT, RIGHT, WIDTH, curves
+from talkgen.critic.page import COLOURED, asked_shares
+from talkgen.critic.plots import LEFT, RIGHT, WIDTH, bands, curves
 from talkgen.motion.emotion_text import parse_emotion
 from talkgen.motion.export import read_motion
 from talkgen.motion.facs import strengths_of
@@ -44,10 +45,13 @@ def report_html(path: Path, asked: str | None) -> str:
     return f'<dl class="readings">{"".join(row for row in rows if row)}</dl>'
 
 
-def motion_plot(path: Path, silence: Sequence[Any] = ()) -> str:
+def motion_plot(
+    path: Path, silence: Sequence[Any] = (), report: Path | None = None, asked: str | None = None
+) -> str:
     """Return the curves of a motion file as HTML: mouth, eyes and brows, head.
 
     silence : (T,) where the ground is grey, from a report; may be left out
+    report, asked : for emotions over time above them, those asked for and those measured
     """
     motion = read_motion(path)
     count = len(motion.blendshapes)
@@ -55,10 +59,15 @@ def motion_plot(path: Path, silence: Sequence[Any] = ()) -> str:
     shaded = np.array([*flags, *[False] * (count - len(flags))], np.bool_) if flags else None
     turns = np.rad2deg(np.asarray(motion.rotation, np.float64))
     head = {"nod": turns[:, 0], "turn": turns[:, 1], "tilt": turns[:, 2]}
+    span = (0.0, 1.0)
     parts = [
-        _part("Mouth", _means(motion, MOUTH), motion.fps, shaded, (0.0, 1.0), ""),
-        _part("Eyes and brows", _means(motion, UPPER), motion.fps, shaded, (0.0, 1.0), ""),
-        _part("Head", head, motion.fps, shaded, None, "degrees"),
+        *([] if report is None else _emotions(report, asked)),
+        _figure("Mouth", curves(_means(motion, MOUTH), fps=motion.fps, shaded=shaded, span=span)),
+        _figure(
+            "Eyes and brows",
+            curves(_means(motion, UPPER), fps=motion.fps, shaded=shaded, span=span),
+        ),
+        _figure("Head", curves(head, fps=motion.fps, shaded=shaded, unit="degrees")),
     ]
     end = max(count - 1, 1) / motion.fps
     left, right = 100 * LEFT / WIDTH, 100 * (WIDTH - RIGHT) / WIDTH
@@ -66,6 +75,22 @@ def motion_plot(path: Path, silence: Sequence[Any] = ()) -> str:
         f'<div class="motion" data-end="{end:.4f}" data-left="{left:.3f}" data-right="{right:.3f}">'
         f'{"".join(parts)}<span class="playhead" aria-hidden="true"></span></div>'
     )
+
+
+def _emotions(path: Path, asked: str | None) -> list[str]:
+    """Return pictures of the emotions over time that a report holds, and of those asked for."""
+    found = json.loads(path.read_text("utf-8"))
+    seen, fps = found.get("expression"), found["fps"]
+    if seen is None:
+        return []
+    tracks = [[np.nan if v is None else v for v in seen["emotions"][name]] for name in EMOTIONS]
+    measured = np.array(tracks, np.float32).T
+    out = []
+    if strengths_asked(asked):
+        wanted = asked_shares(parse_emotion(asked or ""), len(measured), fps)
+        out.append(_figure("Emotion asked for", bands(wanted, EMOTIONS, fps=fps, of=COLOURED)))
+    out.append(_figure("Emotion measured", bands(measured, EMOTIONS, fps=fps, of=COLOURED)))
+    return out
 
 
 def silence_of(path: Path) -> list[Any]:
@@ -195,10 +220,6 @@ def _means(motion: Motion, tracks: Mapping[str, tuple[str, ...]]) -> dict[str, F
     }
 
 
-def _part(
-    title: str, tracks: Mapping[str, Any], fps: float, shaded: Any,
-    span: tuple[float, float] | None, unit: str,
-) -> str:  # fmt: skip
-    drawn = curves(tracks, fps=fps, shaded=shaded, span=span, unit=unit)
+def _figure(title: str, drawn: str) -> str:
     named = drawn.replace("<svg", f'<svg aria-label="{title} over time"', 1)
     return f"<figure><figcaption>{title}</figcaption>{named}</figure>"

@@ -295,11 +295,12 @@ def _shown(page: Page, results: Results, job: Job, asked: Sequence[Call]) -> Upd
     if video is not None:
         out[results.kept.blank] = gr.update(visible=False)
         out[results.video] = gr.update(value=str(video), visible=True)
+    given = asked[-1].values.get("emotion")
+    emotion = given if isinstance(given, str) else None
     if motion is not None:
         silence = [] if report is None else silence_of(report)
-        out[results.plot] = gr.update(value=motion_plot(motion, silence), visible=True)
+        plot = motion_plot(motion, silence, report, emotion)
+        out[results.plot] = gr.update(value=plot, visible=True)
     if report is not None:
-        emotion = asked[-1].values.get("emotion")
-        text = report_html(report, emotion if isinstance(emotion, str) else None)
-        out[results.report] = gr.update(value=text, visible=True)
+        out[results.report] = gr.update(value=report_html(report, emotion), visible=True)
     return out

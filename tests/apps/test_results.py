@@ -20,8 +20,9 @@ from talkgen.types import EMOTIONS, MOTION_CHANNELS, Motion, Report
 def report(folder: Path, absent: dict[str, str] | None = None, **values: float) -> Path:
     """Write a report with these scores, as `talkgen score --json` does."""
     scores = {name: score(name, value, 20) for name, value in values.items()}
-    mean = dict.fromkeys(EMOTIONS, 0.01) | {"happy": 0.7, "neutral": 0.24}
-    feeling: Any = {"clip": "happy", "mean": mean, "evidence": "AU12 0.9"}
+    mean = dict.fromkeys(EMOTIONS, 0.005) | {"happy": 0.7, "neutral": 0.24}
+    over_time = {name: [None, *[value] * 24] for name, value in mean.items()}
+    feeling: Any = {"clip": "happy", "mean": mean, "evidence": "AU12 0.9", "emotions": over_time}
     found = to_dict(Report(scores)) | {
         "absent": absent or {}, "fps": 25.0, "tracks": {"silence": [True] * 5 + [False] * 20},
         "expression": None if absent and "expression" in absent else feeling,
@@ -104,3 +105,17 @@ def test_motion_is_drawn_with_its_silence(tmp_path: Path) -> None:
     assert pictures[0].getElementsByTagName("rect")
     assert 'data-end="0.9600"' in html
     assert "<rect" not in motion_plot(path)
+
+
+def test_emotions_over_time_stand_above_the_motion(tmp_path: Path) -> None:
+    zero = np.zeros((25, 3), np.float32)
+    path, found = tmp_path / "motion.csv", report(tmp_path)
+    write_motion(Motion(np.zeros((25, 52), np.float32), zero, zero, 25.0), path)
+    both = parseString(motion_plot(path, (), found, "0:sad,0.5:happy"))
+    titles = [node.firstChild.nodeValue for node in both.getElementsByTagName("figcaption")]
+    assert titles[:2] == ["Emotion asked for", "Emotion measured"]
+    asked, measured = both.getElementsByTagName("figure")[:2]
+    assert {"sad", "happy"} <= set(words(asked.toxml()).replace("▬", "").split())
+    assert "sad" not in words(measured.toxml())
+    assert "asked" not in motion_plot(path, (), found, "auto")
+    assert "Emotion" not in motion_plot(path, (), report(tmp_path, {"expression": "no face"}))
