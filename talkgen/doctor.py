@@ -57,6 +57,7 @@ def _findings() -> Iterator[tuple[bool | None, str, str]]:
     yield _mediapipe()
     yield from _diffusion()
     yield _espeak()
+    yield _extra("gradio", "demo", "`talkgen demo`")
 
 
 def _espeak() -> tuple[bool | None, str, str]:
@@ -77,20 +78,22 @@ def _diffusion() -> Iterator[tuple[bool | None, str, str]]:
     """Yield what the diffusion renderer needs, all of it optional, and what `auto` would draw."""
     from talkgen.render.choose import NETWORKS, RendererOptions, choose
 
-    for name, extra, gain in (
-        ("diffusers", "diffusion", "the diffusion renderer"),
-        ("peft", "diffusion", "adapters of one person"),
-        ("xformers", "cuda", "attention on a GPU; PyTorch's own is used"),
-    ):
-        try:
-            yield True, name, importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            how = f"pip install 'talkgen[{extra}]'"
-            yield None, name, f"optional ({gain}), not installed; run: {how}"
+    yield _extra("diffusers", "diffusion", "the diffusion renderer")
+    yield _extra("peft", "diffusion", "adapters of one person")
+    yield _extra("xformers", "cuda", "attention on a GPU; PyTorch's own is used")
     for name in NETWORKS:
         ok, title, text = _checkpoint(name)
         yield ok if name in hub.registry() else ok or None, title, text
     yield True, "renderer auto", str(choose(RendererOptions())).removeprefix("renderer: ")
+
+
+def _extra(name: str, extra: str, gain: str) -> tuple[bool | None, str, str]:
+    """Return whether a package is there that only some of talkgen needs."""
+    try:
+        return True, name, importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        how = f"pip install 'talkgen[{extra}]'"
+        return None, name, f"optional ({gain}), not installed; run: {how}"
 
 
 def _package(name: str) -> tuple[bool, str, str]:

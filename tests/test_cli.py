@@ -351,18 +351,19 @@ def test_doctor_says_how_to_get_what_is_missing(
     found = importlib.metadata.version
 
     def version(name: str) -> str:
-        if name in {"diffusers", "xformers"}:
+        if name in {"diffusers", "xformers", "gradio"}:
             raise importlib.metadata.PackageNotFoundError(name)
         return found(name)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     with pytest.raises(SystemExit) as stop:
         main(["doctor"])
-    assert not stop.value.code  # both are optional
+    assert not stop.value.code  # all are optional
     text = " ".join(capfd.readouterr().out.split())
     assert "- diffusers optional (the diffusion renderer), not installed" in text
     assert "pip install 'talkgen[diffusion]'" in text
     assert "pip install 'talkgen[cuda]'" in text
+    assert "pip install 'talkgen[demo]'" in text
 
 
 def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
