@@ -268,7 +268,8 @@ class Guard:
 
     def _room(self, visitor: str) -> int:
         """Return how many bytes may come in; raise Refused where there is no place left."""
-        most, hours = self.settings.most_bytes, f"{self.settings.keep_hours:g} h"
+        most: int = self.settings.most_bytes
+        hours = f"{self.settings.keep_hours:g} h"
         if self.files.num_bytes(visitor) > ITS_FILES * most:
             size = f"{ITS_FILES * self.settings.most_mb:g} MB"
             raise Refused(507, f"your files here have more than {size}; they go after {hours}")
