@@ -33,6 +33,12 @@ ITS_SHARE = 0.5
 """So much of the waiting line may be one visitor's."""
 
 
+ITS_JOBS = 30
+"""So many ended jobs of a visitor are kept with their files; older ones go."""
+LEAST_FREE = 500_000_000
+"""Bytes of the disk that jobs leave free."""
+
+
 class _Bench:
     """A worker with what it does: a job, warming up, or nothing."""
 
@@ -129,10 +135,13 @@ class Jobs:
                     f"{own} of your requests are waiting, as many as one visitor may have; "
                     "wait for one, or cancel it"
                 )
+            if shutil.disk_usage(make_folder(self.root)).free < LEAST_FREE:
+                raise InputError("the server's disk is full; tell who runs it, or try again later")
             make_folder(job.folder)
             self._jobs[job.id] = job
             self._line.put(job, visitor)
             self._ring()
+        self._forget([one for one in self.of(visitor) if one.ended][:-ITS_JOBS])
         return job
 
     def of(self, visitor: str) -> list[Job]:
@@ -153,10 +162,7 @@ class Jobs:
         with self._lock:
             before = time.time() - older_than_s
             old = [j for j in self._jobs.values() if j.ended_at is not None and j.ended_at < before]
-            for job in old:
-                del self._jobs[job.id]
-        for job in old:
-            job.forget()
+        self._forget(old)
         return len(old)
 
     def pids(self) -> list[int]:
@@ -168,6 +174,13 @@ class Jobs:
         """Return whether all workers have done their warming up, or work already."""
         with self._lock:
             return len(self._benches) == self.workers and not any(b.warming for b in self._benches)
+
+    def _forget(self, jobs: Sequence[Job]) -> None:
+        """Remove jobs that have ended, and their files."""
+        with self._lock:
+            gone = [job for job in jobs if self._jobs.pop(job.id, None) is not None]
+        for job in gone:
+            job.forget()
 
     def _place(self, job: Job) -> tuple[int, float | None]:
         """Return how many are begun before a job, and in how many seconds that is."""

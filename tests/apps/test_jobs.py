@@ -333,6 +333,34 @@ def test_old_jobs_are_swept(naps: Callable[..., Jobs]) -> None:
     assert not old.folder.exists()
 
 
+def test_of_many_jobs_the_last_ones_are_kept(
+    naps: Callable[..., Jobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("talkgen.apps.jobs.ITS_JOBS", 3)
+    jobs = naps(workers=1)
+    other = jobs.submit([nap(1)], "bob")
+    made = []
+    for _ in range(5):
+        made.append(jobs.submit([nap(1)], "ann"))
+        assert ended(made[-1]) == "done"
+    last = jobs.submit([nap(1)], "ann")
+    assert jobs.of("ann") == [*made[2:], last]
+    assert [job.folder.exists() for job in made] == [False, False, True, True, True]
+    assert ended(other) == "done"
+    assert other.files["output"].exists()
+
+
+def test_a_full_disk_takes_no_more(
+    naps: Callable[..., Jobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("talkgen.apps.jobs.LEAST_FREE", 1 << 60)
+    jobs = naps(workers=1)
+    with pytest.raises(InputError, match="disk is full"):
+        jobs.submit([nap(1)], "ann")
+    assert jobs.of("ann") == []
+    assert list(jobs.root.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["../../etc", "a/b", "", ".", "x" * 200, "ann\0", "ä"])
 def test_no_visitors_name_leads_elsewhere(name: str, naps: Callable[..., Jobs]) -> None:
     jobs = Jobs(naps(workers=1).root / "other", workers=1, runner=Napper)  # never started
