@@ -29,3 +29,4 @@ element.addEventListener("click", (event) => {
   const share = (at - left) / (right - left);
   if (share >= 0 && share <= 1) video.currentTime = share * Number(plot.dataset.end);
 });
+watch("value", place);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -27,6 +27,7 @@ from talkgen.apps.job import Job
 from talkgen.apps.outcome import blank, outcome
 from talkgen.apps.page import Page
 from talkgen.apps.reading import Reader
+from talkgen.apps.tabs.talk import PRESETS
 from talkgen.apps.uploads import LONGEST_SPEC, picture, spec, visitor_of
 from talkgen.apps.work import PRIVATE, Faults, Updates, at, work_area
 from talkgen.errors import InputError, TalkgenError
@@ -106,9 +107,9 @@ def emotion_tab(page: Page) -> None:
     fields = Fields(portrait, picker, text, strengths, pad, units, close)
     page.fields |= {"emotion.portrait": portrait, "emotion.text": text}
     _bind_views(page, fields, faults, [preview, waiting, use], reset)
-    _bind_portrait(page, fields, faults, [preview, waiting, use])
+    look = _bind_portrait(page, fields, faults, [preview, waiting, use])
     _bind_reading(page, fields, reading)
-    _bind_talk(page, fields, use)
+    _bind_talk(page, fields, use, look)
     if example is not None:
         example.click(
             lambda: str(page.examples[PORTRAIT]), None, portrait, show_progress="hidden",
@@ -285,41 +286,55 @@ def _bind_reading(page: Page, fields: Fields, reading: gr.HTML) -> None:
 
 def _bind_portrait(
     page: Page, fields: Fields, faults: Faults, parts: Sequence[gr.Component]
-) -> None:
-    """Draw again for another portrait, or another face of it."""
+) -> Any:
+    """Draw again for another portrait, or another face of it; return what does it."""
 
-    def look(values: dict[Any, Any], request: gr.Request) -> Iterator[Updates]:
+    def look(values: dict[Any, Any], request: gr.Request) -> Updates:
         try:
             with at("emotion"):
                 text = spec(values[fields.text]) or ""
+                views = _spread(fields, text, fields.text)
             drawn = _preview(page, fields, parts, values, text, request)
         except TalkgenError as error:
-            yield faults.shown(error)
-            return
-        yield {**faults.cleared(), **drawn}
+            return faults.shown(error)
+        return {**views, **faults.cleared(), **drawn}
 
-    gr.on(
-        [fields.picker.version.change, fields.close.input], look, {fields.text, *fields.shown()},
-        [*parts, *faults.slots.values()],
-        show_progress="hidden", api_visibility=PRIVATE, concurrency_limit=None,
-        trigger_mode="always_last",
-    )  # fmt: skip
+    outputs = [*fields.views(), *parts, *faults.slots.values()]
+    options = {
+        "fn": look, "inputs": {fields.text, *fields.shown()}, "outputs": outputs,
+        "show_progress": "hidden", "api_visibility": PRIVATE, "concurrency_limit": None,
+        "trigger_mode": "always_last",
+    }  # fmt: skip
+    gr.on([fields.picker.version.change, fields.close.input], **options)
+    return options
 
 
-def _bind_talk(page: Page, fields: Fields, use: gr.Button) -> None:
-    """Let a button carry portrait and emotion over to Talk."""
-    there = [page.fields.get(name) for name in ("talk.portrait", "talk.emotion", "talk.preset")]
-    if None in there:
+def _bind_talk(page: Page, fields: Fields, use: gr.Button, look: Any) -> None:
+    """Let a button carry portrait and emotion over to Talk, and one of Talk's bring them here."""
+    names = ("talk.portrait", "talk.emotion", "talk.preset", "talk.mix")
+    portrait, emotion, preset, mix = (page.fields.get(name) for name in names)
+    if portrait is None or emotion is None or mix is None:
         use.unrender()
         return
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": PRIVATE}
 
-    def carry(portrait: str | None, text: str) -> list[Any]:
-        return [portrait, text, None, gr.update(selected="talk")]
+    def carry(face: str | None, text: str) -> list[Any]:
+        return [face, text, text if text in PRESETS.values() else None, _front("talk")]
+
+    def bring(face: str | None, here: str | None, text: str) -> list[Any]:
+        return [face or here, text, _front("emotion")]
 
     use.click(
-        carry, [fields.portrait, fields.text], [*there, page.tabs], show_progress="hidden",
-        api_visibility=PRIVATE,
-    )  # fmt: skip
+        carry, [fields.portrait, fields.text], [portrait, emotion, preset, page.tabs], **quiet
+    )
+    mix.click(
+        bring, [portrait, fields.portrait, emotion], [fields.portrait, fields.text, page.tabs],
+        **quiet,
+    ).then(**look)  # fmt: skip
+
+
+def _front(tab: str) -> Any:
+    return gr.update(selected=tab)
 
 
 def calls(

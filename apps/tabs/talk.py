@@ -123,7 +123,10 @@ def _fields(page: Page, faults: Faults) -> Fields:
     if speaks:
         typed, voice, speed = _typed()
     faults.slot("speech", "audio", "sound", "text", "voice", "speed")
-    gr.HTML('<p class="step">Emotion</p>')
+    with gr.Row(elem_classes="headed"):
+        gr.HTML('<p class="step">Emotion</p>')
+        mix = gr.Button("Mix it on the portrait", size="sm", elem_id="talk-mix")
+    page.fields["talk.mix"] = mix
     preset = gr.Radio(
         [(name, value) for name, value in PRESETS.items()], value="", label="Emotion presets",
         show_label=False, container=False, elem_classes="chips", elem_id="talk-preset",
