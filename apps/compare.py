@@ -21,7 +21,12 @@ CSS = """
 .compared { width: fit-content; max-width: 100%; }
 .between { display: flex; align-items: center; gap: 10px; margin-top: 8px; max-width: 100%;
   font-size: var(--text-sm); color: var(--body-text-color); }
-.between input { flex: 1; min-width: 60px; accent-color: var(--color-accent); }
+.between input { flex: 1; min-width: 60px; appearance: none; height: 4px; border-radius: 2px;
+  margin: 10px 0; background: var(--border-color-primary); cursor: ew-resize; }
+.between input::-webkit-slider-thumb { appearance: none; width: 20px; height: 20px;
+  border-radius: 50%; background: var(--background-fill-primary); }
+.between input::-moz-range-thumb { width: 20px; height: 20px; border: 0; border-radius: 50%;
+  background: var(--background-fill-primary); }
 """
 SCRIPT = """
 const move = (share) => {

@@ -55,7 +55,7 @@ def sheet_of(
     )
     named = emotion.strip() if isinstance(emotion, str) else ""
     foot = " · ".join(part for part in (named, foot) if part)
-    return Sheet(tuple(f"× {s:g}" for s in STEPS), ("",), stills, foot)
+    return Sheet(tuple(f"x {s:g}" for s in STEPS), ("",), stills, foot)
 
 
 def scaled(emotion: Emotion, share: float) -> Emotion:
