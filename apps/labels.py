@@ -2,8 +2,8 @@
 
 They mend what Gradio's own parts leave out. A picture, sound or video that is uploaded has a
 caption that no element refers to, and buttons that all say "Drop an image file here to upload"; a
-file of the wrong kind is refused in a corner of the page, for ten seconds; what a button leads to may
-lie out of sight.
+file of the wrong kind is refused in a corner of the page, for ten seconds; what a button leads to
+may lie out of sight.
 """
 
 from __future__ import annotations
