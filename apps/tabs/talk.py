@@ -109,7 +109,7 @@ def talk_tab(page: Page) -> None:
 
 
 def _fields(page: Page, faults: Faults) -> Fields:
-    portrait = Picture("Portrait", elem_id="talk-portrait", height=230)
+    portrait = Picture("Portrait", elem_id="talk-portrait", height=210)
     picker = face_picker(page, portrait)
     faults.slot("portrait", "face", "landmarks", "picture")
     speaks = has("say") and installed() is not None
