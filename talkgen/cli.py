@@ -149,7 +149,8 @@ def talk(
         pipeline = say.loaded(
             TalkPipeline.from_pretrained, backend=backend.value, **parts.chosen(look, say)
         )
-        say.stage("finding the face")
+        several = f", then the best of {candidates} motions" if candidates > 1 else ""
+        say.stage(f"finding the face{several}")
         video = pipeline(
             image, sound, size=pixels, fps=fps, seed=seed, still=still, emotion=feeling,
             face=face, crop=crop, landmarks=landmarks, candidates=candidates, guide=guide,
