@@ -40,12 +40,9 @@ CAMERA: Literal["camera"] = "camera"
 SHUTTING: dict[str, float] = {"sad": 1.0, "disgust": 1.0, "anger": 1.0, "contempt": 1.0}
 """Emotions under which a mouth that was photographed open shuts, and how far at strength 1."""
 
-GIVES_WAY = 0.9
-"""Share of the photograph's expression that goes under an emotion or neutral at strength 1; the
-rest is error of the fit."""
 STAYING = ("eyeLook", "eyeBlink", "jaw", "mouthClose", "mouthLowerDown", "mouthUpperUp", "tongue")
-"""Starts of channels that do not: where the eyes look, and what parts lips and lids, which `rest`
-shuts and opens."""
+"""Starts of channels that give way to no emotion: where the eyes look, and what parts lips and
+lids, which `rest` shuts and opens."""
 
 MOST_POSE_DEG = 60.0
 """Degrees that may be asked of a head; it is drawn as far as `talkgen.render.pose` can."""
@@ -177,7 +174,7 @@ def still_weights(own: FloatArray, rest: FloatArray, emotion: Emotion | None) ->
         (np.float32(strength) * (1.0 - _used(name)) for name, strength in felt.items()),
         start=np.zeros(len(own), np.float32),
     )
-    base[_GIVING] *= 1.0 - np.float32(GIVES_WAY) * np.minimum(gone, 1.0)[_GIVING]
+    base[_GIVING] *= 1.0 - np.minimum(gone, 1.0)[_GIVING]
     units = units_of(emotion)
     if not units:
         return np.clip(base, 0.0, 1.0)
