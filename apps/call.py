@@ -132,8 +132,9 @@ def written(calls: Sequence[Call]) -> dict[str, str]:
 
 
 def _parts(value: Value) -> Sequence[One]:
-    several = isinstance(value, Sequence) and not isinstance(value, str)
-    return value if several else [value]
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return value
+    return [value]
 
 
 def _text(value: One, earlier: Mapping[str, str]) -> str:
