@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from talkgen.apps.again import again_button, takes_last
 from talkgen.apps.call import Call, made
 from talkgen.apps.defaults import usual
 from talkgen.apps.faces import FacePicker, face_picker, face_values, judged_values
@@ -74,8 +75,10 @@ def _fields(page: Page, faults: Faults) -> Fields:
     picker = face_picker(page, portrait)
     faults.slot("portrait", "landmarks", "picture")
     gr.HTML('<p class="step">Who drives</p>')
+    again = again_button("drive-again")
     driver = Film("Driving video: file or webcam", elem_id="drive-driver", height=None)
-    faults.slot("video", "VIDEO", "driver_face", "clip", "frames")
+    place = faults.slot("video", "VIDEO", "driver_face", "clip", "frames")
+    takes_last(page, again, driver, place)
     gr.HTML('<p class="step">What moves</p>')
     regions = gr.CheckboxGroup(
         list(REGIONS.items()), value=list(WHOLE), label="What moves", show_label=False,
@@ -84,7 +87,7 @@ def _fields(page: Page, faults: Faults) -> Fields:
     faults.slot("region")
     with gr.Accordion("More", open=False, elem_classes="more"):
         more = _more()
-        faults.slot("more", "size", "fps")
+    faults.slot("more", "size", "fps")
     measure = gr.Checkbox(True, label="Measure the video too", container=False)
     return Fields(portrait, picker, driver, regions, measure, more)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import gradio as gr
 
+from talkgen.apps.again import again_button, takes_last
 from talkgen.apps.call import Call, made
 from talkgen.apps.defaults import usual
 from talkgen.apps.fields import Film, Sound
@@ -66,9 +67,10 @@ def dub_tab(page: Page) -> None:
     faults, looking = Faults(), Faults()
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=4, min_width=320, elem_classes="controls"):
-            gr.HTML('<p class="step">Video</p>')
+            again = again_button("dub-again")
             film = Film("Video of who speaks", sources=["upload"], elem_id="dub-source", height=250)
-            faults.slot("video", "VIDEO", "clip", "frames", "crf")
+            place = faults.slot("video", "VIDEO", "clip", "frames", "crf")
+            takes_last(page, again, film, place)
             looking.slot("video", "VIDEO", "clip", "frames")
             look = work_area("See who is in it", "dub-people", looking)
             look.run.variant, look.run.size = "secondary", "sm"
@@ -110,7 +112,7 @@ def _fields(film: Film, faults: Faults) -> Fields:
             "speech": Sound("Their speech", elem_id="dub-second-speech"),
             "start": gr.Number(0, minimum=0, label="Begins at", info="seconds of the video"),
         }
-        faults.slot("second")
+    faults.slot("second")
     with gr.Accordion("More", open=False, elem_classes="more"):
         more = {
             "fit": gr.Radio(
@@ -129,7 +131,7 @@ def _fields(film: Film, faults: Faults) -> Fields:
                 info="same seed, same motion",
             ),
         }  # fmt: skip
-        faults.slot("more", *more)
+    faults.slot("more", *more)
     measure = gr.Checkbox(
         True, label="Measure the video too", info="unless you chose one of several people",
         container=False,

@@ -177,7 +177,7 @@ def _fields(page: Page, faults: Faults) -> Fields:
             elem_id="edit-sheet", info="at three strengths, or of the emotion above at six; "
             "pose and gaze hold for all",
         )  # fmt: skip
-        faults.slot("more", "size")
+    faults.slot("more", "size")
     return Fields(
         portrait, picker, preset, emotion, units, pose, camera, gaze, reset, chosen, sheet, size,
         crop,

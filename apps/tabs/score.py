@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from talkgen.apps.again import again_button, takes_last
 from talkgen.apps.call import Call
 from talkgen.apps.fields import Film, Picture
 from talkgen.apps.job import Job
@@ -45,7 +46,7 @@ def score_tab(page: Page) -> None:
     faults = Faults()
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=4, min_width=320, elem_classes="controls"):
-            fields = _fields(faults)
+            fields = _fields(page, faults)
             area = work_area("Measure", "score", faults)
         with gr.Column(scale=6, min_width=320, elem_classes="stage"):
             waiting = blank("What is measured appears here.")
@@ -65,10 +66,10 @@ def score_tab(page: Page) -> None:
     area.runs(page, fields.inputs(), make, show, [*kept.outputs(), said, whole], empty)
 
 
-def _fields(faults: Faults) -> Fields:
-    gr.HTML('<p class="step">Video</p>')
+def _fields(page: Page, faults: Faults) -> Fields:
+    again = again_button("score-again")
     film = Film("Talking video", sources=["upload"], elem_id="score-video", height=250)
-    faults.slot("video", "VIDEO", "clip", "frames")
+    takes_last(page, again, film, faults.slot("video", "VIDEO", "clip", "frames"))
     gr.HTML('<p class="step">To compare it with, if you like</p>')
     source = Picture("Portrait it was made of", elem_id="score-source", height=200)
     faults.slot("source", "portrait", "picture")
@@ -86,7 +87,7 @@ def _fields(faults: Faults) -> Fields:
             None, precision=0, minimum=1, label="Face of the video", elem_id="score-face",
             info="from 1, largest first; left empty, the largest",
         )  # fmt: skip
-        faults.slot("more", "reference", "face")
+    faults.slot("more", "reference", "face")
     return Fields(film, source, emotion, reference, face)
 
 

@@ -64,7 +64,7 @@ def typed(tab: Any, page: Page, fields: Any, values: dict[Any, Any]) -> list[lis
 
 
 def test_score_says_what_was_asked(page: Page, filled: Callable[..., Any]) -> None:
-    fields = score._fields(Faults())
+    fields = score._fields(page, Faults())
     changed = {
         fields.video: "/u/clip.mp4", fields.source: "/u/me.jpg", fields.emotion: "happy:0.7",
         fields.face: 2,
@@ -227,3 +227,18 @@ def test_two_pictures_lie_over_each_other() -> None:
     first, second = html.split('class="edited"')
     assert first.count("data:image/jpeg;base64,") == second.count("data:image/jpeg;base64,") == 1
     assert 'type="range"' in html
+
+
+def test_the_last_video_is_the_visitors_own(tmp_path: Path) -> None:
+    from types import SimpleNamespace
+
+    from talkgen.apps.again import last_video
+
+    made = [tmp_path / name for name in ("old.mp4", "new.mp4", "gone.mp4", "still.png")]
+    for path in made[:2] + made[3:]:
+        path.touch()
+    several: list[Any] = [SimpleNamespace(files={"output": path}) for path in made]
+    jobs: Any = SimpleNamespace(of=lambda visitor: several if visitor == VISITOR else [])
+    assert last_video(jobs, VISITOR) == made[1]
+    with pytest.raises(InputError, match="make one in Talk"):
+        last_video(jobs, "another")
