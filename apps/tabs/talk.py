@@ -138,7 +138,7 @@ def _fields(page: Page, faults: Faults) -> Fields:
     faults.slot("emotion", "strength", "track")
     with gr.Accordion("More", open=False, elem_classes="more"):
         more = _more()
-        faults.slot("more", "size", "seed", "candidates", "fps", *SCALES)
+    faults.slot("more", "size", "seed", "candidates", "fps", *SCALES)
     return Fields(portrait, picker, source, speech, typed, voice, speed, preset, emotion, more)
 
 
@@ -216,7 +216,7 @@ def _bind(page: Page, fields: Fields, area: WorkArea, results: Results) -> None:
         None, fields.preset, fields.emotion, js="(value) => value", api_visibility=PRIVATE
     )
     known = ",".join(f'"{value}"' for value in PRESETS.values())
-    fields.emotion.input(
+    fields.emotion.change(  # `input` is not told where only a script listens
         None, fields.emotion, fields.preset, api_visibility=PRIVATE,
         js=f"(text) => [{known}].includes(text.trim()) ? text.trim() : 'other'",
     )  # fmt: skip
