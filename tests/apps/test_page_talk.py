@@ -90,7 +90,8 @@ def test_a_portrait_and_speech_become_a_video_that_plays(
         assert said in report, report
     curves = panel.locator("#talk-motion svg")
     assert [c.get_attribute("aria-label") for c in curves.all()] == [
-        "Mouth over time", "Eyes and brows over time", "Head over time"
+        "Emotion asked for over time", "Emotion measured over time", "Mouth over time",
+        "Eyes and brows over time", "Head over time",
     ]  # fmt: skip
 
     files = {
