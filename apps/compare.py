@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 import gradio as gr
 
+from talkgen.apps.inline import data_url
 from talkgen.types import ImageArray
 
 CSS = """
@@ -60,18 +58,10 @@ def compared(before: ImageArray, after: ImageArray) -> str:
     """Return two pictures (H, W, 3) uint8 of one size as HTML, the first under the second."""
     return (
         '<div class="compared"><div class="pair-of">'
-        f'<img alt="The photograph" draggable="false" src="{_data(before)}">'
-        f'<img class="edited" alt="The photograph, edited" draggable="false" src="{_data(after)}">'
+        f'<img alt="The photograph" draggable="false" src="{data_url(before)}">'
+        f'<img class="edited" alt="The photograph, edited" draggable="false" src="{data_url(after)}">'
         '<span class="edge" aria-hidden="true"></span></div>'
         '<label class="between"><span>edited</span><input type="range" min="0" max="100" '
         'value="0" aria-label="How much of the photograph covers the edited picture, percent">'
         "<span>original</span></label></div>"
     )
-
-
-def _data(image: ImageArray) -> str:
-    from PIL import Image
-
-    data = io.BytesIO()
-    Image.fromarray(image).save(data, "JPEG", quality=90)
-    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
