@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from talkgen.apps.jobs import Jobs
 from talkgen.apps.pace import Pace, begins_in
 from talkgen.apps.status import clock, error_html, status_html
 from talkgen.apps.worker import TellingVoice
+from talkgen.cli import main
 from talkgen.errors import InputError
 from talkgen.io.video import open_video
 
@@ -136,7 +138,16 @@ def test_cancelled_while_drawing_it_leaves_nothing_and_the_worker_is_as_good(
     assert job.state == "cancelled"
 
 
-def test_an_error_is_the_commands_own_line(jobs: Jobs, speech: Path, tmp_path: Path) -> None:
+def test_an_error_is_the_commands_own_line(
+    jobs: Jobs,
+    speech: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "speech.wav").write_bytes(speech.read_bytes())
+    (tmp_path / "portrait.jpg").write_bytes(PORTRAIT.read_bytes())
     silent = tmp_path / "picture.jpg"
     silent.write_bytes(PORTRAIT.read_bytes())
     for name, value in (
@@ -146,15 +157,10 @@ def test_an_error_is_the_commands_own_line(jobs: Jobs, speech: Path, tmp_path: P
         call = Call("talk", {**usual.values, name: value}, usual.outputs)
         job = jobs.submit([call], "ann")
         assert ended(job) == "failed"
-        (tmp_path / "speech.wav").write_bytes(speech.read_bytes())
-        (tmp_path / "portrait.jpg").write_bytes(PORTRAIT.read_bytes())
-        typed = call.shell().removeprefix("talkgen ")
-        ran = subprocess.run(
-            f"{sys.executable} -m talkgen {typed}", shell=True, cwd=tmp_path, text=True,
-            capture_output=True, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        assert ran.returncode == 2
-        assert ran.stderr.strip().splitlines()[-1] == f"talkgen: error: {job.error}"
+        with pytest.raises(SystemExit) as left:
+            main(shlex.split(call.shell())[1:])
+        assert left.value.code == 2
+        assert capsys.readouterr().err.splitlines()[-1] == f"talkgen: error: {job.error}"
         assert (job.error_call, job.error_at) == (0, name)
         assert not job.folder.exists()
 
