@@ -59,7 +59,8 @@ def compared(before: ImageArray, after: ImageArray) -> str:
     return (
         '<div class="compared"><div class="pair-of">'
         f'<img alt="The photograph" draggable="false" src="{data_url(before)}">'
-        f'<img class="edited" alt="The photograph, edited" draggable="false" src="{data_url(after)}">'
+        '<img class="edited" alt="The photograph, edited" draggable="false" '
+        f'src="{data_url(after)}">'
         '<span class="edge" aria-hidden="true"></span></div>'
         '<label class="between"><span>edited</span><input type="range" min="0" max="100" '
         'value="0" aria-label="How much of the photograph covers the edited picture, percent">'
