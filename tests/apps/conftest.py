@@ -106,6 +106,7 @@ def visit(
 
         yield open_page
         for number, visitor in enumerate(visitors):
-            visitor.page.screenshot(path=tmp_path / f"{request.node.name}_{number}.png")
+            if not visitor.page.is_closed():
+                visitor.page.screenshot(path=tmp_path / f"{request.node.name}_{number}.png")
             assert not visitor.elsewhere, f"asked of another host: {visitor.elsewhere}"
             assert not visitor.failures, f"scripts of the page failed: {visitor.failures}"

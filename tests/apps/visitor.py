@@ -68,6 +68,12 @@ class Visitor:
         with self.page.expect_response(re.compile("/upload")):
             self.give(panel, label, *files)
 
+    def clear(self, panel: Any, label: str) -> None:
+        """Take away what is in the part with this label, if anything is."""
+        button = self.group(panel, label).get_by_role("button", name=re.compile("Clear|Remove"))
+        if button.count():
+            button.first.click()
+
     def download(self, button: Any, folder: Path) -> Path:
         """Press a button that downloads; return the file."""
         with self.page.expect_download() as started:
