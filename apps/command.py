@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -89,6 +91,7 @@ def demo(
                 _open(server.url)
             end.wait()
         say.stage("stopped")
+        _leave()
 
 
 def _ends() -> threading.Event:
@@ -97,6 +100,14 @@ def _ends() -> threading.Event:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: end.set())
     return end
+
+
+def _leave() -> NoReturn:
+    """End at once: a thread that still computes would abort the interpreter on its way out."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _announce(url: str, settings: Settings, say: Say) -> None:
