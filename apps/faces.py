@@ -154,8 +154,8 @@ def face_values(
         return {} if number is None else {"face": number}
     text = json.dumps({name: [round(v, 1) for v in landmarks[name]] for name in FIVE}, indent=1)
     name = hashlib.sha256(text.encode()).hexdigest()[:12]
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"points-{name}.json"
+    path = folder / f"points-{name}" / "points.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
     return {"landmarks": path}
 
@@ -278,13 +278,13 @@ def board_html(found: Seen, face: int | None, points: Points) -> str:
             return f'<div class="tools">{switch}</div>'
         faces = "".join(_face(box, found.size, box.number == face) for box in found.boxes)
         return (
-            f'<div class="stage" role="group" aria-label="Faces found">{_shown(found)}{faces}</div>'
+            f'<div class="board" role="group" aria-label="Faces found">{_shown(found)}{faces}</div>'
             f'<div class="tools">{switch}</div>'
         )
     dots = "".join(_point(i, x, y) for i, (x, y) in enumerate(points))
     back = _button("switch", "Back to the faces found") if found.boxes else ""
     return (
-        '<div class="stage marks" tabindex="0" role="group" data-names="'
+        '<div class="board marks" tabindex="0" role="group" data-names="'
         f'{escape(json.dumps(NAMES))}" aria-label="Picture to mark: arrow keys move the cross, '
         f'Enter places a point">{_shown(found)}<span class="cross" aria-hidden="true"></span>'
         f'{dots}</div><div class="tools">{_button("undo", "Undo")}{_button("clear", "Clear")}'

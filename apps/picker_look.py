@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 CSS = """
-.stage { position: relative; display: inline-block; max-width: 100%; line-height: 0;
+.board { position: relative; display: inline-block; max-width: 100%; line-height: 0;
   border-radius: 6px; overflow: hidden; user-select: none; }
-.stage img { max-width: 100%; max-height: 420px; display: block; margin: 0; }
-.stage.marks { cursor: crosshair; touch-action: manipulation; }
-.stage:focus-visible { outline: 3px solid var(--color-accent); outline-offset: 2px; }
+.board img { max-width: 100%; max-height: 420px; display: block; margin: 0; }
+.board.marks { cursor: crosshair; touch-action: manipulation; }
+.board:focus-visible { outline: 3px solid var(--color-accent); outline-offset: 2px; }
 .face { position: absolute; transform: translate(-50%, -50%); min-width: 28px; min-height: 28px;
   box-sizing: border-box; padding: 0; background: transparent; cursor: pointer; border-radius: 6px;
   border: 2px solid #fff; box-shadow: 0 0 0 1px #000, inset 0 0 0 1px #000; }
@@ -33,7 +33,7 @@ CSS = """
   drop-shadow(0 0 1px #000); background:
   linear-gradient(#fff, #fff) center/2px 100% no-repeat,
   linear-gradient(#fff, #fff) center/100% 2px no-repeat; }
-.stage.keys .cross { display: block; }
+.board.keys .cross { display: block; }
 .tools { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 6px; }
 .tool { min-height: 32px; padding: 4px 12px; cursor: pointer; font-size: var(--text-sm);
   color: var(--button-secondary-text-color); border-radius: var(--button-small-radius);
@@ -44,7 +44,7 @@ CSS = """
 """
 
 SCRIPT = """
-const stage = () => element.querySelector('.stage');
+const board = () => element.querySelector('.board');
 const marks = () => [...element.querySelectorAll('.point')];
 const inside = (v) => Math.min(1, Math.max(0, v));
 const put = (mark, x, y) => {
@@ -53,12 +53,12 @@ const put = (mark, x, y) => {
 };
 const at = (mark) => [parseFloat(mark.style.left) / 100, parseFloat(mark.style.top) / 100];
 const over = (event) => {
-  const box = stage().getBoundingClientRect();
+  const box = board().getBoundingClientRect();
   return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
 };
 const send = () => trigger('points', {points: marks().map(at)});
 const place = (x, y) => {
-  const names = JSON.parse(stage().dataset.names), count = marks().length;
+  const names = JSON.parse(board().dataset.names), count = marks().length;
   if (count >= names.length) return;
   const mark = document.createElement('button');
   mark.type = 'button';
@@ -66,7 +66,7 @@ const place = (x, y) => {
   mark.setAttribute('aria-label', names[count] + '; arrow keys move it');
   mark.innerHTML = '<span>' + (count + 1) + '</span>';
   put(mark, x, y);
-  stage().append(mark);
+  board().append(mark);
   send();
 };
 const STEPS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
@@ -84,8 +84,8 @@ element.addEventListener('click', (event) => {
     if (marks().length) { marks().at(-1).remove(); send(); }
   } else if (button && button.dataset.do === 'clear') {
     if (marks().length) { for (const mark of marks()) mark.remove(); send(); }
-  } else if (!button && event.target.closest('.stage.marks')) {
-    stage().classList.remove('keys');
+  } else if (!button && event.target.closest('.board.marks')) {
+    board().classList.remove('keys');
     place(...over(event));
   }
 });
@@ -113,10 +113,10 @@ element.addEventListener('keydown', (event) => {
     const [x, y] = at(mark);
     put(mark, x + far * step[0], y + far * step[1]);
     send();
-  } else if (event.target === stage() && stage().classList.contains('marks')) {
+  } else if (event.target === board() && board().classList.contains('marks')) {
     const cross = element.querySelector('.cross');
     if (step) {
-      stage().classList.add('keys');
+      board().classList.add('keys');
       const [x, y] = at(cross).map((v) => Number.isNaN(v) ? 0.5 : v);
       put(cross, x + 2 * far * step[0], y + 2 * far * step[1]);
     } else if (event.key === 'Enter' || event.key === ' ') {

@@ -91,6 +91,12 @@ def dub_tab(page: Page) -> None:
         return shown.shown(page, job, asked, WHOSE if several else "")
 
     area.runs(page, fields.inputs(), make, show, shown.outputs(), shown.empty())
+    place = looking.slots["video"]
+    for event in (area.run.click, film.change):
+        event(
+            lambda: gr.update(value="", visible=False), None, place, show_progress="hidden",
+            api_visibility=PRIVATE,
+        )  # fmt: skip
 
 
 def _fields(film: Film, faults: Faults) -> Fields:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from talkgen.apps.outcome import blank, file_of, outcome
 from talkgen.apps.page import Page
 from talkgen.apps.uploads import LONGEST_SPEC, picture, spec, visitor_of
 from talkgen.apps.work import PRIVATE, Faults, Updates, at, notes_html, work_area
-from talkgen.errors import InputError, TalkgenError
+from talkgen.errors import InputError, NoFaceError, TalkgenError
 from talkgen.render.pose import LIMITS_RAD
 from talkgen.types import EMOTIONS
 
@@ -76,8 +76,8 @@ def edit_tab(page: Page) -> None:
             preview = comparison("edit-preview")
             remarks = gr.HTML("", visible=False, elem_id="edit-remarks")
             made = gr.Image(
-                label="Saved", visible=False, interactive=False, elem_id="edit-made",
-                buttons=["fullscreen"], alt_text="The picture that was made",
+                label="Saved", show_label=False, visible=False, interactive=False,
+                elem_id="edit-made", buttons=["fullscreen"], alt_text="The picture that was made",
             )  # fmt: skip
             kept = outcome("edit", waiting, (*FORMATS.values(), SHEET))
     page.fields |= {"edit.portrait": fields.portrait, "edit.emotion": fields.emotion}
@@ -222,19 +222,20 @@ def _bind_preview(page: Page, fields: Fields, faults: Faults, parts: Sequence[gr
         *fields.asked(),
     ]  # fmt: skip
 
-    def draw(values: dict[Any, Any], request: gr.Request) -> Iterator[Updates]:
+    def draw(values: dict[Any, Any], request: gr.Request) -> Updates:
+        nothing = {
+            preview: gr.update(value="", visible=False), waiting: gr.update(visible=True),
+            remarks: gr.update(value="", visible=False), **faults.cleared(),
+        }  # fmt: skip
         if not values[fields.portrait]:
-            yield {
-                preview: gr.update(value="", visible=False), waiting: gr.update(visible=True),
-                remarks: gr.update(value="", visible=False), **faults.cleared(),
-            }  # fmt: skip
-            return
+            return nothing
         try:
             still, notes = _drawn(page, fields, values, request)
+        except NoFaceError:  # the picker says so, and what to do
+            return nothing
         except TalkgenError as error:
-            yield faults.shown(error)
-            return
-        yield {
+            return faults.shown(error)
+        return {
             preview: gr.update(value=still, visible=True), waiting: gr.update(visible=False),
             remarks: gr.update(value=notes_html(notes), visible=bool(notes)), **faults.cleared(),
         }  # fmt: skip

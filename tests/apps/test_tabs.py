@@ -12,7 +12,9 @@ import pytest
 
 gr = pytest.importorskip("gradio")
 
+from talkgen.apps.call import Call  # noqa: E402
 from talkgen.apps.compare import compared  # noqa: E402
+from talkgen.apps.outcome import blank, outcome  # noqa: E402
 from talkgen.apps.page import Page  # noqa: E402
 from talkgen.apps.tabs import drive, dub, edit, score  # noqa: E402
 from talkgen.apps.work import Faults, FieldError, command_lines  # noqa: E402
@@ -119,7 +121,7 @@ def test_a_face_marked_by_hand_is_driven_but_not_measured(
     }  # fmt: skip
     (made,) = typed(drive, page, fields, filled(fields, given))
     assert "--landmarks" in made
-    assert len(list((page.root / "made" / VISITOR).glob("points-*.json"))) == 1
+    assert len(list((page.root / "made" / VISITOR).glob("points-*/points.json"))) == 1
 
 
 def test_dub_is_told_who_speaks(page: Page, filled: Callable[..., Any]) -> None:
@@ -242,3 +244,25 @@ def test_the_last_video_is_the_visitors_own(tmp_path: Path) -> None:
     assert last_video(jobs, VISITOR) == made[1]
     with pytest.raises(InputError, match="make one in Talk"):
         last_video(jobs, "another")
+
+
+def test_what_the_command_reads_can_be_kept_with_what_it_made(page: Page, tmp_path: Path) -> None:
+    from types import SimpleNamespace
+
+    with gr.Blocks():
+        kept = outcome("edit", blank("Here."), ("edited.png", "sheet.png"))
+    job: Any = SimpleNamespace(files={}, notes=[], ended=False)
+    points = tmp_path / "points.json"
+    asked = [Call("edit", {"portrait": Path("/u/dog.jpg"), "landmarks": points},
+                  {"output": "edited.png"})]  # fmt: skip
+    assert not kept.shown(page, job, asked)
+    assert kept.empty()[kept.blank]["visible"]
+    job.files = {"output": tmp_path / "edited.png"}
+    job.notes = ["the eyes <b>go</b> no further"] * 2
+    shown = kept.shown(page, job, asked)
+    assert set(shown) <= set(kept.outputs())
+    assert not shown[kept.blank]["visible"]
+    assert shown[kept.given]["label"] == "points.json"
+    assert shown[kept.command] == "talkgen edit dog.jpg -o edited.png --landmarks points.json"
+    assert shown[kept.notes]["value"].count("&lt;b&gt;") == 1
+    assert kept.files["sheet.png"] not in shown
