@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from talkgen.errors import InputError
 from talkgen.face.fit import HeadFit
@@ -49,6 +50,15 @@ MOST_POSE_DEG = 60.0
 MOST_GAZE_DEG = 30.0
 MOST_LOOK = 0.85
 """Weight of an eyeLook channel up to which an eye turns: 24 degrees."""
+
+CAMERA_READING, CAMERA_SHARE = (5.5, 0.0), (0.45, 0.5)
+"""What `talkgen.face.gaze` reads, pitch and yaw, of eyes that look at the camera: degrees with a
+head held straight, and share of the eyes' turn against a turned head. Of 76 portraits of Londoners,
+Canadians and members of Congress, who do (n = 18, 18, 40)."""
+CAMERA_GAIN = (1.15, 1.9)
+"""Likeliest turn of the eyes away from the camera for each degree of reading away from that."""
+CAMERA_NOISE = (5.0, 3.0)
+"""Degrees, pitch and yaw: eyes that are off by less count as looking at the camera."""
 
 _AUTO = "auto"
 RAISING = ("AU9", "AU10")
@@ -236,11 +246,19 @@ def toward_camera(
 
     gaze : where they look now; rotation : (3,) the face's, radians; pose : see `Still`
     """
-    turn = np.asarray(rotation, np.float32) + pose_rad(pose)
-    wanted = rotation_matrix(turn).T @ np.array([0.0, 0.0, -1.0], np.float32)
-    pitch, yaw = np.arcsin(np.clip(wanted[1], -1, 1)), np.arctan2(-wanted[0], -wanted[2])
-    now = gaze.eyes.mean(axis=0)
-    return float(yaw - now[1]), float(pitch - now[0])
+    rotation = np.asarray(rotation, np.float32)
+    before, after = _at_camera(rotation), _at_camera(rotation + pose_rad(pose))
+    expected = np.deg2rad(CAMERA_READING) + np.array(CAMERA_SHARE) * before
+    off = np.array(CAMERA_GAIN) * (gaze.eyes.mean(axis=0) - expected)
+    off[np.abs(off) < np.deg2rad(CAMERA_NOISE)] = 0.0
+    pitch, yaw = (after - before - off).tolist()
+    return yaw, pitch
+
+
+def _at_camera(rotation: FloatArray) -> NDArray[np.float64]:
+    """Return pitch and yaw (2,) in the head of eyes that look at a viewer far away."""
+    x, y, z = (rotation_matrix(rotation).T @ np.array([0.0, 0.0, -1.0])).tolist()
+    return np.array([math.asin(min(max(y, -1.0), 1.0)), math.atan2(-x, -z)])
 
 
 def pose_rad(pose: tuple[float, float, float]) -> FloatArray:

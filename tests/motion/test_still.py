@@ -105,15 +105,29 @@ def test_eyes_turn_both_ways_and_no_further() -> None:
     assert at(untouched, "eyeLookDownLeft") == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("pose", [(0.0, 0.0, 0.0), (20.0, 0.0, 0.0), (-15.0, 10.0, 5.0)])
+@pytest.mark.parametrize("pose", [(20.0, 0.0, 0.0), (-15.0, 10.0, 5.0)])
 def test_a_look_at_the_camera_takes_the_heads_turn_back(pose: tuple[float, float, float]) -> None:
-    head = np.deg2rad([4.0, -6.0, 2.0]).astype(np.float32)
-    eyes = np.deg2rad([[3.0, 8.0], [3.0, 8.0]]).astype(np.float32)
-    gaze = Gaze(eyes, np.zeros(3, np.float32), 1.0)
+    head, straight = np.deg2rad([4.0, -6.0, 2.0]).astype(np.float32), (0.0, 0.0, 0.0)
+    ahead = np.deg2rad([5.5 - 0.45 * 4.0, 0.5 * 6.0]).astype(np.float32)  # as read of such a look
+    gaze = Gaze(np.stack([ahead, ahead]), np.zeros(3, np.float32), 1.0)
+    assert toward_camera(gaze, head, straight) == (0, 0)  # they look there already
     yaw, pitch = toward_camera(gaze, head, pose)
+    before = rotation_matrix(head).T @ np.array([0.0, 0.0, -1.0])
+    eyes = np.arcsin(before[1]) + pitch, np.arctan2(-before[0], -before[2]) + yaw
     turned = rotation_matrix(head + np.deg2rad([pose[1], pose[0], pose[2]]))
-    look = turned @ forward(eyes[0, 0] + pitch, eyes[0, 1] + yaw)
-    assert look == pytest.approx([0, 0, -1], abs=1e-4)
+    assert turned @ forward(*eyes) == pytest.approx([0, 0, -1], abs=1e-4)
+
+
+def test_eyes_that_look_away_are_brought_back() -> None:
+    head, straight = np.zeros(3, np.float32), (0.0, 0.0, 0.0)
+    for read, sign in ((-8.0, 1), (8.0, -1)):  # to the right of the picture, and to its left
+        eyes = np.deg2rad([[5.5, read]] * 2).astype(np.float32)
+        yaw, pitch = toward_camera(Gaze(eyes, np.zeros(3, np.float32), 1.0), head, straight)
+        assert np.rad2deg(yaw) * sign == pytest.approx(15.2, abs=0.1)
+        assert pitch == 0
+    low = np.deg2rad([[13.5, 0.0]] * 2).astype(np.float32)
+    yaw, pitch = toward_camera(Gaze(low, np.zeros(3, np.float32), 1.0), head, straight)
+    assert (yaw, pitch < 0) == (0, True)
 
 
 @pytest.mark.parametrize(
