@@ -35,6 +35,8 @@ ITS_SHARE = 0.5
 
 ITS_JOBS = 30
 """So many ended jobs of a visitor are kept with their files; older ones go."""
+TROUBLE_S = 1.0
+"""How long nothing is tried when something went wrong that nobody's job is to blame for."""
 LEAST_FREE = 500_000_000
 """Bytes of the disk that jobs leave free."""
 
@@ -220,28 +222,39 @@ class Jobs:
 
     def _run(self) -> None:
         """Give out work and hear the workers: the body of the thread."""
-        with self._lock:
+        with contextlib.suppress(OSError), self._lock:
             for _ in range(self.workers):
                 self._hire()
         while not self._closing:
-            with self._lock:
-                self._give_out()
-                benches = list(self._benches)
-                ends = [b.deadline for b in benches if b.deadline is not None]
-            patience = max(0.0, min(ends) - time.monotonic()) if ends else None
-            wait([b.worker for b in benches], self._ears, patience)
-            while self._ears.poll():
-                self._ears.recv_bytes()
-            with self._lock:
-                for bench in benches:
-                    self._look_at(bench)
+            try:
+                self._turn()
+            except Exception:  # a full disk, no process to be had: the others go on
+                log.exception("the page's jobs")
+                time.sleep(TROUBLE_S)
+
+    def _turn(self) -> None:
+        """Give out work, wait until something happens, and see to it."""
+        with self._lock:
+            self._give_out()
+            benches = list(self._benches)
+            ends = [b.deadline for b in benches if b.deadline is not None]
+        patience = max(0.0, min(ends) - time.monotonic()) if ends else None
+        wait([b.worker for b in benches], self._ears, patience)
+        while self._ears.poll():
+            self._ears.recv_bytes()
+        with self._lock:
+            for bench in benches:
+                self._look_at(bench)
 
     def _hire(self) -> _Bench:
+        """Start a worker; raise OSError where there can be none."""
+        folder = self.root / f"warm-{self._started + 1}"
+        if self._warm:
+            make_folder(folder)
         self._started += 1
         bench = _Bench(Worker(self._started, self._runner, max(1, cores() // self.workers)))
         self._benches.append(bench)
-        if self._warm:
-            folder = bench.folder = make_folder(self.root / f"warm-{self._started}")
+        bench.folder = folder if self._warm else None
         for number, call in enumerate(self._warm):
             bench.warming.append(f"{folder.name}-{number}")
             task = call.task(folder, written(self._warm[:number]))
@@ -255,10 +268,10 @@ class Jobs:
             free = [b for b in self._benches if b.job is None]
             if not free and len(self._benches) >= self.workers:
                 break
+            free = free or [self._hire()]
             job = self._line.take()
             moved = True
-            bench = max(free, key=lambda b: (not b.warming, job.call.command in b.known)) if (
-                free) else self._hire()  # fmt: skip
+            bench = max(free, key=lambda b: (not b.warming, job.call.command in b.known))
             for name in bench.warming:
                 bench.worker.cancel(name)
             bench.job = job

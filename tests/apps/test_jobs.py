@@ -356,6 +356,26 @@ def test_of_many_jobs_the_last_ones_are_kept(
     assert other.files["output"].exists()
 
 
+def test_where_no_worker_can_be_started_jobs_wait_until_one_can(
+    naps: Callable[..., Jobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from talkgen.apps import jobs as module
+
+    able = module.Worker
+
+    def unable(*_: Any) -> None:
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(module, "TROUBLE_S", 0.05)
+    monkeypatch.setattr(module, "Worker", unable)
+    jobs = naps(workers=1)
+    job = jobs.submit([nap(1)], "ann")
+    time.sleep(0.3)
+    assert job.state == "waiting"
+    monkeypatch.setattr(module, "Worker", able)
+    assert ended(job) == "done"
+
+
 def test_a_full_disk_takes_no_more(
     naps: Callable[..., Jobs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
