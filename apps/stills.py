@@ -25,10 +25,10 @@ from talkgen.types import ImageArray
 
 PREVIEW_PX = 512
 """Longer side of a preview."""
-MOST_PORTRAITS, MOST_PICTURES = 32, 256
-"""How many prepared portraits are kept (6 MB each at `PREVIEW_PX`), and of how many pictures the
+MOST_PORTRAITS, MOST_PICTURES = 16, 256
+"""How many prepared portraits are kept (17 MB each at `PREVIEW_PX`), and of how many pictures the
 faces (a few kB each)."""
-KEPT_PX = 1024
+KEPT_PX = 640
 """Longer side of the largest portraits that are kept; larger ones are worked out every time."""
 
 T = TypeVar("T")
