@@ -24,10 +24,12 @@ class Door:
     """Lets in who knows the secret, by `?secret=`, by `Authorization: Bearer`, or by its page.
 
     secret : None lets everybody in; passwords : whether `/login` has its own guard
+    port : of the server; browsers send cookies to all ports of a host
     """
 
-    def __init__(self, secret: str | None, *, passwords: bool = False) -> None:
+    def __init__(self, secret: str | None, port: int, *, passwords: bool = False) -> None:
         self._secret, self._passwords = secret, passwords
+        self._cookie = f"{COOKIE}_{port}"
         key = secrets.token_bytes(32)
         self._pass = hmac.new(key, (secret or "").encode(), hashlib.sha256).hexdigest()
 
@@ -44,7 +46,7 @@ class Door:
         kind, _, bearer = ask.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and same(bearer.strip(), self._secret):
             return True
-        return same(ask.cookie(COOKIE), self._pass)
+        return same(ask.cookie(self._cookie), self._pass)
 
     async def knock(self, ask: Ask, receive: Receive, send: Send) -> None:
         """Answer who is not in yet: let them in, or ask for the secret."""
@@ -70,7 +72,7 @@ class Door:
         """Note in a cookie that the visitor knows the secret; show the page without it."""
         left = {name: v for name, v in ask.query.items() if name != "secret"}
         place = "./" + (f"?{urlencode(left, doseq=True)}" if left else "")
-        await say(send, 303, "", (b"location", place.encode()), ask.keep(COOKIE, self._pass))
+        await say(send, 303, "", (b"location", place.encode()), ask.keep(self._cookie, self._pass))
 
 
 def _page(wrong: str) -> str:

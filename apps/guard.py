@@ -83,7 +83,8 @@ class Guard:
 
     def __init__(self, app: Any, settings: Settings, files: Files) -> None:
         self.app, self.settings, self.files = app, settings, files
-        self.door = Door(settings.secret, passwords=bool(settings.auth))
+        self.door = Door(settings.secret, settings.port, passwords=bool(settings.auth))
+        self.cookie = f"{COOKIE}_{settings.port}"  # browsers send it to all ports of a host
         self._key = secrets.token_bytes(32)
         self._whose: OrderedDict[str, str] = OrderedDict()
 
@@ -102,7 +103,7 @@ class Guard:
             nonlocal began
             if message["type"] == "http.response.start":
                 began = True
-                message = _dressed(ask, message)
+                message = self._dressed(ask, message)
             await send(message)
 
         try:
@@ -159,7 +160,7 @@ class Guard:
 
     def _recognize(self, ask: Ask) -> None:
         """Name the visitor by their cookie; a new one, or another user, gets a new cookie."""
-        token, _, seal = ask.cookie(COOKIE).partition(".")
+        token, _, seal = ask.cookie(self.cookie).partition(".")
         good = bool(_TOKEN.fullmatch(token)) and same(seal, self._sealed("cookie", token))
         if not good or ask.path.rstrip("/") in ("/login", "/logout"):
             token = secrets.token_urlsafe(24)
@@ -317,20 +318,19 @@ class Guard:
             elif text.startswith(str(self.files.root) + os.sep):
                 self.files.give(ask.visitor, text)
 
-
-def _dressed(ask: Ask | None, message: Message) -> Message:
-    """Return the start of an answer with what browsers shall heed."""
-    is_file = ask is not None and ask.is_file
-    ours = {**HEADERS, "content-security-policy": POLICY}
-    if is_file:
-        ours["content-security-policy"] = "default-src 'none'; sandbox"
-    if ask is None or not _STATIC.fullmatch(ask.path):
-        ours["cache-control"] = "private, no-cache" if is_file else "no-store"
-    headers = [(k, v) for k, v in message.get("headers", []) if k.decode().lower() not in ours]
-    headers += [(name.encode(), value.encode()) for name, value in ours.items()]
-    if ask is not None and ask.new_cookie is not None:
-        headers.append(ask.keep(COOKIE, ask.new_cookie))
-    return {**message, "headers": headers}
+    def _dressed(self, ask: Ask | None, message: Message) -> Message:
+        """Return the start of an answer with what browsers shall heed."""
+        is_file = ask is not None and ask.is_file
+        ours = {**HEADERS, "content-security-policy": POLICY}
+        if is_file:
+            ours["content-security-policy"] = "default-src 'none'; sandbox"
+        if ask is None or not _STATIC.fullmatch(ask.path):
+            ours["cache-control"] = "private, no-cache" if is_file else "no-store"
+        headers = [(k, v) for k, v in message.get("headers", []) if k.decode().lower() not in ours]
+        headers += [(name.encode(), value.encode()) for name, value in ours.items()]
+        if ask is not None and ask.new_cookie is not None:
+            headers.append(ask.keep(self.cookie, ask.new_cookie))
+        return {**message, "headers": headers}
 
 
 def _is_here(host: str) -> bool:

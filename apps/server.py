@@ -80,7 +80,7 @@ def _started(
     from talkgen.apps.warm import warm_calls
 
     warm = warm_calls(EXAMPLES / "portrait.jpg", root)
-    jobs = Jobs(root, workers=settings.num_workers, waiting=settings.waiting, warm=warm)
+    jobs = Jobs(root, workers=settings.workers, waiting=settings.waiting, warm=warm)
     stack.callback(jobs.close)
     stills = Stills()
     page = Page(settings=settings, jobs=jobs, stills=stills, root=root)
@@ -94,9 +94,9 @@ def _started(
         prevent_thread_lock=True, inbrowser=False, inline=False, ssr_mode=False, num_workers=0,
         mcp_server=False, pwa=False, enable_monitoring=False, run_history=False,
         footer_links=["api"], show_error=False, max_file_size=settings.most_bytes,
-        allowed_paths=[str(EXAMPLES)], auth=passwords(settings), auth_message=WELCOME,
+        auth=passwords(settings), auth_message=WELCOME,
         app_kwargs={"middleware": [Middleware(Guard, settings=settings, files=files)]},
-        max_threads=settings.waiting + settings.num_workers + SPARE, **(look or own_look()),
+        max_threads=settings.waiting + jobs.workers + SPARE, **(look or own_look()),
     )  # fmt: skip
     jobs.start()
     sweeper = Sweeper(files, settings.keep_hours * 3600, jobs)

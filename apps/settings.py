@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ class Settings:
     """How the page is served. Checked when made; raises InputError.
 
     host, port : what the server listens on; port 0 is any free one
-    workers : commands that run at the same time, None one for every two processors
+    workers : commands that run at the same time, None: one for two processors
     waiting : visitors' requests that may wait; one more is refused
     most_mb, most_seconds : of an uploaded file, megabytes (10^6 bytes) and length
     keep_hours : how long a visitor's files stay after they were last used
@@ -77,11 +76,6 @@ class Settings:
     def most_bytes(self) -> int:
         """Largest uploaded file in bytes."""
         return round(self.most_mb * 1e6)
-
-    @property
-    def num_workers(self) -> int:
-        """Commands that run at the same time."""
-        return self.workers or max(1, (os.cpu_count() or 2) // 2)
 
     @property
     def is_local(self) -> bool:

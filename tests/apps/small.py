@@ -25,6 +25,8 @@ API = "/gradio_api"
 class NoJobs:
     """Stands for the workers, where a test needs none."""
 
+    workers = 1
+
     def __init__(self, root: Path, **_: Any) -> None:
         self.root = root
 

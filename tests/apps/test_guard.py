@@ -51,11 +51,23 @@ def test_a_visitor_is_known_by_a_cookie_that_scripts_cannot_read(server: Any) ->
 
 
 def test_a_made_up_cookie_is_replaced(server: Any, alice: Visitor) -> None:
-    forged = {"talkgen_visitor": "A" * 32 + "." + "0" * 32}
+    name = f"talkgen_visitor_{server.settings.port}"
+    forged = {name: "A" * 32 + "." + "0" * 32}
     answer = httpx.get(server.url, cookies=forged, trust_env=False)
-    assert "talkgen_visitor=" in answer.headers["set-cookie"]
+    assert f"{name}=" in answer.headers["set-cookie"]
     known = httpx.get(server.url, cookies=dict(alice.http.cookies), trust_env=False)
     assert "set-cookie" not in known.headers
+
+
+def test_two_servers_of_a_machine_leave_each_others_visitors_alone(
+    server: Any, alice: Visitor
+) -> None:
+    name = alice.ask("who")
+    port = int(server.url.rsplit(":", 1)[1])
+    other = f"talkgen_visitor_{port + 1}"
+    alice.http.cookies.set(other, "B" * 32 + "." + "0" * 32)  # browsers send it to every port
+    assert alice.ask("who") == name
+    assert "set-cookie" not in alice.http.get("/").headers
 
 
 def test_browsers_are_told_to_ask_nobody_else(server: Any, alice: Visitor) -> None:
@@ -376,7 +388,12 @@ def test_a_wrong_secret_waits(secretive: Any) -> None:
         start = time.monotonic()
         assert attempt().status_code == 401
         assert time.monotonic() - start > 0.9
-    assert visitor.http.get("/", cookies={"talkgen_secret": "0" * 64}).status_code == 401
+    assert (
+        visitor.http.get(
+            "/", cookies={f"talkgen_secret_{secretive.settings.port}": "0" * 64}
+        ).status_code
+        == 401
+    )
     assert "This is not the secret" in visitor.http.get("/?secret=open").text
 
 
