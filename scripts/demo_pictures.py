@@ -21,6 +21,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+COVER = {"width": 1240, "height": 980}
+"""Of the README's picture: the video, and the first lines of its report."""
 VIEWS = {
     "light": (DESKTOP, "light"), "dark": (DESKTOP, "dark"),
     "phone": (PHONE, "light"), "phone-dark": (PHONE, "dark"),
@@ -57,6 +59,7 @@ def main() -> None:
             page.context.close()
         if asked.readme:
             page = opened(browser, asked.url, "light")
+            page.set_viewport_size(COVER)
             talk(page)
             write_small(page.screenshot(), asked.readme)
             print(asked.readme)
@@ -96,6 +99,7 @@ def talk(page: Page) -> None:
     page.get_by_role("status").filter(has_text="Done in").wait_for(timeout=RUN_MS)
     page.locator("#talk-video video").evaluate("v => { v.pause(); v.currentTime = 2.0; }")
     page.evaluate("scrollTo(0, 0)")
+    page.mouse.move(0, 0)
     page.wait_for_timeout(SETTLE_MS)
 
 
