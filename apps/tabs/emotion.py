@@ -49,11 +49,15 @@ QUIET: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Fields:
-    """The views of the emotion, and the portrait that shows it."""
+    """The views of the emotion, and the portrait that shows it.
+
+    echo : the text as the server last wrote it, hidden: another one was typed
+    """
 
     portrait: Picture
     picker: FacePicker
     text: gr.Textbox
+    echo: gr.Textbox
     strengths: Mapping[str, gr.Slider]
     pad: gr.HTML
     units: Mapping[str, gr.Slider]
@@ -64,8 +68,10 @@ class Fields:
         return [self.portrait, self.picker.number, self.picker.landmarks, self.close]
 
     def views(self) -> list[Any]:
-        """All views, the text first."""
-        return [self.text, *self.strengths.values(), self.pad, *self.units.values()]
+        """All views."""
+        return [
+            self.echo, self.text, *self.strengths.values(), self.pad, *self.units.values()
+        ]  # fmt: skip
 
 
 def emotion_tab(page: Page) -> None:
@@ -89,6 +95,7 @@ def emotion_tab(page: Page) -> None:
                     container=False,
                 )  # fmt: skip
                 reset = gr.Button("As photographed", size="sm", elem_id="emotion-reset", scale=1)
+            echo = gr.Textbox("", visible="hidden", label="Emotion as last written")
             faults.slot("emotion", "strength", "track", "au")
             strengths = {name: _slider(name, f"emotion-{name}") for name in EMOTIONS}
             with gr.Accordion("Action units", open=False, elem_classes="more units"):
@@ -104,7 +111,7 @@ def emotion_tab(page: Page) -> None:
                 use = gr.Button("Use in Talk", elem_id="emotion-use", size="md", visible=False)
             area = work_area("Save the still", "emotion", faults)
             kept = outcome("emotion", waiting, (STILL,))
-    fields = Fields(portrait, picker, text, strengths, pad, units, close)
+    fields = Fields(portrait, picker, text, echo, strengths, pad, units, close)
     page.fields |= {"emotion.portrait": portrait, "emotion.text": text}
     _bind_views(page, fields, faults, [preview, waiting, use], reset)
     look = _bind_portrait(page, fields, faults, [preview, waiting, use])
@@ -179,19 +186,22 @@ def _bind_views(
 
     def bind(
         event: Callable[..., Any], source: Any, write: Callable[[Mapping[Any, Any]], str],
-        *, patient: bool = False,
+        *, typing: bool = False,
     ) -> None:  # fmt: skip
         def moved(values: dict[Any, Any], request: gr.Request) -> Updates:
+            nothing = {fields.pad: gr.skip()}
+            if typing and (values[fields.text] or "").strip() == (values[fields.echo] or ""):
+                return nothing  # another view wrote it
             try:
                 with at("emotion"):
                     asked = write(values)
                     shown = _spread(fields, asked, source)
                 drawn = _preview(page, fields, parts, values, asked, request)
             except TalkgenError as error:  # of a word that is not yet written to its end, nothing
-                return {fields.pad: gr.skip()} if patient else faults.shown(error)
+                return nothing if typing else faults.shown(error)
             return {**shown, **faults.cleared(), **drawn}
 
-        event(moved, {source, fields.text, *fields.shown()}, outputs, **QUIET)
+        event(moved, {source, fields.text, fields.echo, *fields.shown()}, outputs, **QUIET)
 
     def now(values: Mapping[Any, Any]) -> Views:
         try:
@@ -210,16 +220,25 @@ def _bind_views(
         )  # fmt: skip
     pad, text = fields.pad, fields.text
     bind(pad.input, pad, lambda v: with_affect(now(v), *_place(v[pad])))
-    bind(text.input, text, lambda v: spec(v[text]) or "", patient=True)
-    for event in (text.submit, text.blur):
-        bind(event, text, lambda v: spec(v[text]) or "")
+    bind(text.change, text, lambda v: spec(v[text]) or "", typing=True)  # `input` misses pasting
+    bind(text.submit, text, lambda v: spec(v[text]) or "")
     bind(reset.click, reset, lambda v: "")
+
+    def left(typed: str) -> Updates:
+        try:
+            views_of(spec(typed))
+        except TalkgenError as error:
+            return faults.shown(error, "emotion")
+        return {fields.pad: gr.skip()}
+
+    text.blur(left, text, outputs, **QUIET)
 
 
 def _spread(fields: Fields, text: str, source: Any) -> Updates:
     """Return the updates that set all views to a text; the one that was moved stays where it is."""
     views = views_of(text)
     out: Updates = {
+        fields.echo: text,
         fields.text: text,
         fields.pad: ",".join(f"{v:.2f}" for v in views.affect),
         **{s: round(views.strengths[n], 2) for n, s in fields.strengths.items()},
