@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from talkgen.apps.again import again_button, takes_last
+from talkgen.apps.at_once import checked_at_once
 from talkgen.apps.call import Call, made
 from talkgen.apps.defaults import usual
 from talkgen.apps.faces import FacePicker, face_picker, face_values, judged_values
@@ -79,6 +80,7 @@ def _fields(page: Page, faults: Faults) -> Fields:
     driver = Film("Driving video: file or webcam", elem_id="drive-driver", height=None)
     place = faults.slot("video", "VIDEO", "driver_face", "clip", "frames")
     takes_last(page, again, driver, place)
+    checked_at_once(page, driver, place, video)
     gr.HTML('<p class="step">What moves</p>')
     regions = gr.CheckboxGroup(
         list(REGIONS.items()), value=list(WHOLE), label="What moves", show_label=False,

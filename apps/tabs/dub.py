@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 
 from talkgen.apps.again import again_button, takes_last
+from talkgen.apps.at_once import checked_at_once
 from talkgen.apps.call import Call, made
 from talkgen.apps.defaults import usual
 from talkgen.apps.fields import Film, Sound
@@ -71,10 +72,11 @@ def dub_tab(page: Page) -> None:
             film = Film("Video of who speaks", sources=["upload"], elem_id="dub-source", height=250)
             place = faults.slot("video", "VIDEO", "clip", "frames", "crf")
             takes_last(page, again, film, place)
+            checked_at_once(page, film, place, video)
             looking.slot("video", "VIDEO", "clip", "frames")
             look = work_area("See who is in it", "dub-people", looking)
             look.run.variant, look.run.size = "secondary", "sm"
-            fields = _fields(film, faults)
+            fields = _fields(page, film, faults)
             area = work_area("Dub the video", "dub", faults)
         with gr.Column(scale=6, min_width=320, elem_classes="stage"):
             shown = screen(
@@ -99,7 +101,7 @@ def dub_tab(page: Page) -> None:
         )  # fmt: skip
 
 
-def _fields(film: Film, faults: Faults) -> Fields:
+def _fields(page: Page, film: Film, faults: Faults) -> Fields:
     people = gr.Gallery(
         label="Who is in the video", visible=False, columns=3, height=170, allow_preview=False,
         fit_columns=False, object_fit="contain", buttons=[], interactive=False,
@@ -111,14 +113,14 @@ def _fields(film: Film, faults: Faults) -> Fields:
     faults.slot("face", "person", "people")
     gr.HTML('<p class="step">New words</p>')
     speech = Sound("Speech: file or microphone", elem_id="dub-speech")
-    faults.slot("speech", "audio", "sound")
+    checked_at_once(page, speech, faults.slot("speech", "audio", "sound"), sound)
     with gr.Accordion("A second person", open=False, visible=False, elem_classes="more") as fold:
         second = {
             "person": gr.Radio([], label="Who", elem_id="dub-second"),
             "speech": Sound("Their speech", elem_id="dub-second-speech"),
             "start": gr.Number(0, minimum=0, label="Begins at", info="seconds of the video"),
         }
-    faults.slot("second")
+    checked_at_once(page, second["speech"], faults.slot("second"), sound)
     with gr.Accordion("More", open=False, elem_classes="more"):
         more = {
             "fit": gr.Radio(

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from talkgen.apps.again import again_button, takes_last
+from talkgen.apps.at_once import checked_at_once
 from talkgen.apps.call import Call
 from talkgen.apps.fields import Film, Picture
 from talkgen.apps.job import Job
@@ -69,10 +70,12 @@ def score_tab(page: Page) -> None:
 def _fields(page: Page, faults: Faults) -> Fields:
     again = again_button("score-again")
     film = Film("Talking video", sources=["upload"], elem_id="score-video", height=250)
-    takes_last(page, again, film, faults.slot("video", "VIDEO", "clip", "frames"))
+    place = faults.slot("video", "VIDEO", "clip", "frames")
+    takes_last(page, again, film, place)
+    checked_at_once(page, film, place, video)
     gr.HTML('<p class="step">To compare it with, if you like</p>')
     source = Picture("Portrait it was made of", elem_id="score-source", height=200)
-    faults.slot("source", "portrait", "picture")
+    checked_at_once(page, source, faults.slot("source", "portrait", "picture"), picture)
     emotion = gr.Textbox(
         label="Emotion that was asked for", placeholder="happy:0.7, or 0:neutral,2.5:sad",
         max_lines=1, elem_id="score-emotion",

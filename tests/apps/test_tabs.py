@@ -125,7 +125,7 @@ def test_a_face_marked_by_hand_is_driven_but_not_measured(
 
 
 def test_dub_is_told_who_speaks(page: Page, filled: Callable[..., Any]) -> None:
-    fields = dub._fields(gr.Video(), Faults())
+    fields = dub._fields(page, gr.Video(), Faults())
     given = {fields.video: "/u/clip.mp4", fields.speech: "/u/words.wav"}
     made, judged = typed(dub, page, fields, filled(fields, given))
     assert made == ["talkgen", "dub", "clip.mp4", "words.wav", "-o", "video.mp4"]
@@ -139,7 +139,7 @@ def test_two_people_say_what_the_command_reads(
     page: Page, filled: Callable[..., Any], tmp_path: Path
 ) -> None:
     words = [write_sound(tmp_path / f"{name}.wav", seconds=0.5) for name in "ab"]
-    fields = dub._fields(gr.Video(), Faults())
+    fields = dub._fields(page, gr.Video(), Faults())
     given = {
         fields.video: "/u/clip.mp4", fields.speech: str(words[0]), fields.person: 2,
         fields.second["speech"]: str(words[1]), fields.second["person"]: 1,
