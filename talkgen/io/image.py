@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from talkgen.types import ImageArray
 MAX_PIXELS = 100_000_000
 BACKGROUND = (255, 255, 255)
 """What shows through transparent places: white, as in most viewers."""
+
+_PHOTOMETRIC, _YCBCR, _COMPRESSION, _NONE = 262, 6, 259, 1  # tags of TIFF and their values
+_TIFF = threading.Lock()
 
 
 def is_image(path: str | os.PathLike[str]) -> bool:
@@ -59,7 +63,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's bomb warning; the limit below is ours
-            picture = Image.open(path)
+            picture = _opened(path)
     except Image.DecompressionBombError as error:
         raise MediaError(_too_large(name)) from error
     except PermissionError as error:
@@ -76,6 +80,24 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Any]:
             if isinstance(error, TalkgenError):
                 raise
             raise MediaError(f"{name!r} is damaged ({_brief(error)}); give a whole file") from error
+
+
+def _opened(path: str | os.PathLike[str]) -> Any:
+    """Return the Pillow image of a file, not yet decoded."""
+    from PIL import Image, TiffImagePlugin
+
+    picture = Image.open(path)
+    tags = getattr(picture, "tag_v2", {})
+    if tags.get(_PHOTOMETRIC) != _YCBCR or tags.get(_COMPRESSION) != _NONE:
+        return picture
+    # Pillow before 13 takes these for RGB with a spare byte; libtiff reads them right.
+    picture.close()
+    with _TIFF:
+        before, TiffImagePlugin.READ_LIBTIFF = TiffImagePlugin.READ_LIBTIFF, True
+        try:
+            return Image.open(path)
+        finally:
+            TiffImagePlugin.READ_LIBTIFF = before
 
 
 def as_image(value: Any) -> ImageArray:
