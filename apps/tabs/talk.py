@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from talkgen.apps.at_once import checked_at_once
 from talkgen.apps.call import Call, made
 from talkgen.apps.defaults import has, usual
 from talkgen.apps.faces import FacePicker, face_picker, face_values, judged_values
@@ -122,7 +123,8 @@ def _fields(page: Page, faults: Faults) -> Fields:
     speech = Sound("Speech", elem_id="talk-speech", elem_classes="low")
     if speaks:
         typed, voice, speed = _typed()
-    faults.slot("speech", "audio", "sound", "text", "voice", "speed")
+    place = faults.slot("speech", "audio", "sound", "text", "voice", "speed")
+    checked_at_once(page, speech, place, sound)
     with gr.Row(elem_classes="headed"):
         gr.HTML('<p class="step">Emotion</p>')
         mix = gr.Button("Mix it on the portrait", size="sm", elem_id="talk-mix")
