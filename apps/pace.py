@@ -13,7 +13,7 @@ REMEMBERED = 5
 """Runs of a command whose median is what is usual."""
 PACE_S = 6.0
 """Time back that the pace is taken from; the first frames are slow, and stages differ."""
-SURE_S = 0.8
+SURE_S = 1.5
 """What has to be seen of a stage before time left is said."""
 
 

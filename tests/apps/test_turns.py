@@ -286,7 +286,7 @@ def test_status_says_it_in_words_and_escapes_them(naps: Callable[..., Jobs]) -> 
     jobs = naps(workers=1)
     call = Call("talk", nap(500).values, {"output": "n.mp4"}, "making <b>")
     first = jobs.submit([call], "ann")
-    until(lambda: first.done > 120)
+    until(lambda: first.done > 200)
     second, third = jobs.submit([nap(1)], "ann"), jobs.submit([nap(1)], "bob")
     said = status_html(first)
     assert 'role="status" aria-live="polite">Making &lt;b&gt;: sleeping<' in said
