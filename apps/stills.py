@@ -118,29 +118,9 @@ class Stills:
         """
         return list(self._seen(path)[1])
 
-    def still(
-        self,
-        path: str | Path,
-        *,
-        emotion: str | None = None,
-        au: str | None = None,
-        pose: str | None = None,
-        gaze: str | None = None,
-        face: int | None = None,
-        landmarks: Mapping[str, Any] | None = None,
-        size: int | None = PREVIEW_PX,
-        crop: bool = False,
-    ) -> ImageArray:
-        """Return the picture (H, W, 3) uint8 RGB as asked for.
-
-        Options as for `EditPipeline`; `landmarks` are a mapping of the five names; `size` is at
-        most the picture's own, which None keeps.
-        Raises InputError with the line that `talkgen edit` says.
-        """
-        return self.still_and_notes(
-            path, emotion=emotion, au=au, pose=pose, gaze=gaze, face=face, landmarks=landmarks,
-            size=size, crop=crop,
-        )[0]  # fmt: skip
+    def still(self, path: str | Path, **asked: Any) -> ImageArray:
+        """Return the picture (H, W, 3) uint8 RGB as asked for; options as `still_and_notes`."""
+        return self.still_and_notes(path, **asked)[0]
 
     def still_and_notes(
         self,
@@ -155,7 +135,12 @@ class Stills:
         size: int | None = PREVIEW_PX,
         crop: bool = False,
     ) -> tuple[ImageArray, list[str]]:
-        """Return `still`'s picture, and what could not be done as asked, a line each."""
+        """Return the picture (H, W, 3) uint8 RGB, and what could not be done as asked, by line.
+
+        Options as for `EditPipeline`; `landmarks` are a mapping of the five names; `size` is at
+        most the picture's own, which None keeps.
+        Raises InputError with the line that `talkgen edit` says.
+        """
         from talkgen.motion.still import as_still
 
         wanted = as_still(_plain(emotion, "emotion"), au, pose, gaze)
