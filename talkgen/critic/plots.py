@@ -89,10 +89,10 @@ def _runs(steps: Sequence[int], known: NDArray[np.bool_]) -> list[list[int]]:
 
 
 def legend(names: Sequence[str], colours: Mapping[str, str] | None = None) -> str:
-    """Return coloured names as HTML."""
+    """Return names, each after a mark of its colour, as HTML; `.legend i` is the mark's style."""
     own = colours or {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
     return " ".join(
-        f'<span style="color:{own[name]}">&#9644; {escape(name)}</span>' for name in names
+        f'<span><i style="background:{own[name]}"></i>{escape(name)}</span>' for name in names
     )
 
 
