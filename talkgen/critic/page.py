@@ -29,8 +29,9 @@ body{font:15px/1.45 system-ui,sans-serif;max-width:900px;margin:2em auto;padding
 table{border-collapse:collapse;width:100%}td,th{padding:.2em .6em;border-bottom:1px solid #ddd;
 text-align:left;vertical-align:top}td:first-child{white-space:nowrap}td.n{text-align:right;white-space:nowrap}
 small{color:#666}figure{display:inline-block;margin:.3em;vertical-align:top}
-figcaption{font-size:12px}.legend{font-size:13px;margin:0 0 1em}.legend i{display:inline-block;width:14px;height:4px;
-margin:0 5px 0 8px;vertical-align:middle}.absent{color:#8a4b00}
+figcaption{font-size:12px}.legend{font-size:13px;margin:0 0 1em}
+.legend i{display:inline-block;width:14px;height:4px;margin:0 5px 0 8px;vertical-align:middle}
+.absent{color:#8a4b00}
 svg{width:100%;height:auto}h3{margin:.8em 0 .2em;font-size:15px}table.few{width:auto}
 """
 
