@@ -77,8 +77,8 @@ def test_bands_keep_their_colours_and_leave_gaps():
     order = ("happy", "sad", "neutral")
     svg = plots.bands(shares, ("neutral", "happy", "sad"), of=order)
     assert svg.count("<polygon") == 4  # two bands, before and after the gap
-    assert f'color:{plots.COLOURS[2]}">&#9644; neutral' in svg
-    assert f'color:{plots.COLOURS[1]}">&#9644; sad' in svg
+    assert f'background:{plots.COLOURS[2]}"></i>neutral' in svg
+    assert f'background:{plots.COLOURS[1]}"></i>sad' in svg
     assert "nan" not in svg
     blank = plots.bands(np.full((5, 3), np.nan, np.float32), ("neutral", "happy", "sad"))
     assert "<polygon" not in blank
