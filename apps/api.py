@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.context import get_blocks_context
+from gradio.utils import get_function_description, get_function_params
 
 from talkgen.apps.call import Call, made
 from talkgen.apps.defaults import usual
@@ -25,14 +27,33 @@ from talkgen.apps.work import plain
 from talkgen.errors import InputError, TalkgenError
 from talkgen.io.points import FIVE
 
+SAMPLES = {"portrait": "portrait.jpg", "speech": "speech.flac", "clip": "clip.mp4"}
+"""What stands for a file in the examples of the API's page."""
 Given = gr.FileData | None
 Points = dict[str, list[float]]
 
 
 def endpoints(page: Page) -> None:
     """Add the endpoints to the page that is being built."""
+    blocks = get_blocks_context()
+    assert blocks is not None
     for endpoint in (_talk(page), _edit(page), _dub(page), _drive(page), _score(page), _say(page)):
         gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
+        _name(endpoint, next(reversed(blocks.fns.values())))
+
+
+def _name(endpoint: Callable[..., Any], added: Any) -> None:
+    """Give parameters and results the names and words of the endpoint's docstring."""
+    _, given, told = get_function_description(endpoint)
+    results = [line.split(":", 1) for line in told]
+    names = [(name, given[name]) for name, *_ in get_function_params(endpoint)]
+    for parts, known in ((added.inputs, names), (added.outputs, results)):
+        for part, (name, text) in zip(parts, known, strict=True):
+            part.label = name
+            part._api_info |= {"additional_description": text.strip(), "description": text.strip()}
+            if name in SAMPLES:
+                sample = {"path": SAMPLES[name], "meta": {"_type": "gradio.FileData"}}
+                part.example_payload = lambda shown=sample: shown
 
 
 def _talk(page: Page) -> Callable[..., Any]:
@@ -53,13 +74,27 @@ def _talk(page: Page) -> Callable[..., Any]:
         measure: bool = True,
         request: gr.Request | None = None,
     ) -> tuple[gr.FileData, gr.FileData, dict[str, Any]]:
-        """Make a portrait speak: a video, its motion as CSV, and its report.
+        """Make a portrait speak.
 
-        portrait: picture of a face. speech: a recording, or leave it out and give `text`, which is
-        read aloud by `voice` where the server has espeak-ng. emotion: as in "happy:0.7",
-        "0:neutral,2.5:sad", "valence:0.6+arousal:-0.2" or "auto". size: longer side in pixels, or
-        "source". landmarks: right_eye, left_eye, nose, mouth_right and mouth_left as [x, y] in
-        pixels, where no face is found. measure: whether the report is made; else it is empty.
+        Parameters:
+            portrait: Picture of a face.
+            speech: A recording, or a video with sound; or leave it out and give `text`.
+            text: What is read aloud in its place, where the server has espeak-ng.
+            voice: A language as in en-us or de, with a sound as in en-us+f3.
+            emotion: As in happy:0.7, 0:neutral,2.5:sad, valence:0.6+arousal:-0.2, or auto.
+            size: Longer side in pixels, or source for the picture's own.
+            fps: Frames a second.
+            seed: Same seed, same motion.
+            candidates: Motions tried; the one that the critics like best is kept.
+            still: Whether the head keeps still.
+            crop: Whether only a square about the head is shown.
+            face: Which face, from 1, largest first; else the largest.
+            landmarks: right_eye, left_eye, nose, mouth_right and mouth_left as [x, y] in pixels.
+            measure: Whether the report is made, which takes as long as the video; else it is empty.
+        Returns:
+            video: The video, an MP4.
+            motion: Its motion, a CSV.
+            report: What was measured of it, score by score.
         """
 
         def calls() -> list[Call]:
@@ -103,12 +138,20 @@ def _edit(page: Page) -> Callable[..., Any]:
         landmarks: Points | None = None,
         request: gr.Request | None = None,
     ) -> gr.FileData:
-        """Give a portrait another expression, turn of the head or look: a PNG.
+        """Give a portrait another expression, turn of the head or look.
 
-        emotion: as in "happy:0.7" or "valence:0.6+arousal:-0.2". au: action units, as in
-        "AU12:0.8+AU4:0.3". pose: "yaw,pitch,roll" in degrees. gaze: "x,y" in degrees, or "camera".
-        sheet: all emotions at several strengths in one picture. size: longer side in pixels, or
-        "source".
+        Parameters:
+            portrait: Picture of a face.
+            emotion: As in happy:0.7 or valence:0.6+arousal:-0.2.
+            au: Action units from 0 to 1, as in AU12:0.8+AU4:0.3.
+            pose: Yaw, pitch and roll in degrees from where the head is, as in 10,0,-5.
+            gaze: Degrees to the right and down from where the eyes look, as in 5,0; or camera.
+            sheet: Whether it is one picture of all emotions at several strengths.
+            size: Longer side in pixels, or source for the picture's own.
+            face: Which face, from 1, largest first; else the largest.
+            landmarks: right_eye, left_eye, nose, mouth_right and mouth_left as [x, y] in pixels.
+        Returns:
+            picture: The picture, a PNG.
         """
 
         def calls() -> list[Call]:
@@ -135,11 +178,18 @@ def _dub(page: Page) -> Callable[..., Any]:
         mouth_scale: float = usual("dub", "mouth_scale"),
         request: gr.Request | None = None,
     ) -> gr.FileData:
-        """Make somebody in a video say a speech: the video; all but the mouth stays as it is.
+        """Make somebody in a video say something else; all but the mouth stays as it is.
 
-        face: who speaks, from 1, by size; left out: whose lips follow the clip's own sound.
-        fit: "trim", "hold", "loop" or "slow", where the speech outlasts the picture. mix: keep the
-        clip's own music and effects.
+        Parameters:
+            clip: A video that shows who speaks.
+            speech: A recording, or a video with sound.
+            face: Who speaks, from 1; else the one whose lips follow the clip's own sound.
+            fit: What a speech does that outlasts the picture: trim, hold, loop or slow.
+            mix: Whether the clip's own music and effects stay.
+            seed: Same seed, same motion.
+            mouth_scale: More or less of lips, jaw and cheeks; 1 is as spoken.
+        Returns:
+            video: The video, an MP4.
         """
 
         def calls() -> list[Call]:
@@ -168,10 +218,22 @@ def _drive(page: Page) -> Callable[..., Any]:
         landmarks: Points | None = None,
         request: gr.Request | None = None,
     ) -> tuple[gr.FileData, gr.FileData]:
-        """Make a portrait move like the face in a video: the video, and its motion as CSV.
+        """Make a portrait move like the face in a video.
 
-        region: what moves, of "pose", "expression", "mouth", "eyes"; all if left out. absolute: the
-        driver's own turn and expression, not what changes from their rest.
+        Parameters:
+            portrait: Picture of a face.
+            clip: The video that drives it.
+            region: What moves, some of pose, expression, mouth and eyes; else all.
+            absolute: Whether it is the driver's own turn and expression, not what changes in them.
+            keep_sound: Whether the clip's sound is kept.
+            size: Longer side in pixels, or source for the picture's own.
+            crop: Whether only a square about the head is shown.
+            face: Which face of the portrait, from 1, largest first; else the largest.
+            driver_face: Which face of the clip, from 1, largest first; else the largest.
+            landmarks: right_eye, left_eye, nose, mouth_right and mouth_left as [x, y] in pixels.
+        Returns:
+            video: The video, an MP4.
+            motion: The driver's motion, a CSV.
         """
 
         def calls() -> list[Call]:
@@ -197,10 +259,16 @@ def _score(page: Page) -> Callable[..., Any]:
         face: int | None = None,
         request: gr.Request | None = None,
     ) -> tuple[dict[str, Any], gr.FileData]:
-        """Measure a talking video: all numbers, and a page with curves and worst frames.
+        """Measure a talking video: lips and sound, picture, identity, expression, likeness.
 
-        source: the picture the video was made of, for identity. emotion: what was asked for, to be
-        held against what is seen.
+        Parameters:
+            clip: A video of a talking face.
+            source: The picture that the video was made of, for its identity.
+            emotion: What was asked for, to be held against what is seen; as in happy:0.7.
+            face: Which face, from 1, largest first; else the largest.
+        Returns:
+            report: What was measured, score by score.
+            page: The same as a page with curves and worst frames, HTML.
         """
 
         def calls() -> list[Call]:
@@ -226,10 +294,14 @@ def _say(page: Page) -> Callable[..., Any]:
         speed: float = usual("say", "speed"),
         request: gr.Request | None = None,
     ) -> gr.FileData:
-        """Read a text aloud by espeak-ng: a WAV.
+        """Read a text aloud, by espeak-ng where the server has it.
 
-        voice: a language as in "en-us" or "de", with a sound as in "en-us+f3". speed: 2 is faster,
-        0.5 slower.
+        Parameters:
+            text: What to say.
+            voice: A language as in en-us or de, with a sound as in en-us+f3.
+            speed: Faster (2) or slower (0.5).
+        Returns:
+            speech: The sound, a WAV.
         """
 
         def calls() -> list[Call]:

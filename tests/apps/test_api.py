@@ -63,11 +63,14 @@ def test_only_the_commands_are_named_and_all_are_documented(client: Any) -> None
     assert set(listed["named_endpoints"]) == NAMES
     assert not listed["unnamed_endpoints"]
     for name, endpoint in listed["named_endpoints"].items():
-        assert len(endpoint["description"]) > 30, name
-        parameters = [p["parameter_name"] for p in endpoint["parameters"]]
-        words = re.sub(r"\W+", " ", endpoint["description"])
-        assert parameters, name
-        assert any(p in words for p in parameters), name
+        assert len(endpoint["description"]) > 20, name
+        assert endpoint["parameters"], name
+        assert endpoint["returns"], name
+        for part in endpoint["parameters"] + endpoint["returns"]:
+            assert part["label"].isidentifier(), (name, part)
+            assert len(part["python_type"]["description"]) > 8, (name, part)
+        for parameter in endpoint["parameters"]:
+            assert parameter["label"] == parameter["parameter_name"]
 
 
 def test_defaults_are_the_commands(client: Any) -> None:
