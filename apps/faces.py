@@ -54,12 +54,14 @@ class Seen:
     shown : the picture as a data address; size : its own width and height in pixels, which are not
         those of `shown`
     boxes : its faces, largest first; by_hand : whether the five points are asked for
+    markable : whether they may be
     """
 
     shown: str
     size: tuple[int, int]
     boxes: tuple[FaceBox, ...] = ()
     by_hand: bool = False
+    markable: bool = True
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,11 @@ class FacePicker:
     message: gr.HTML
 
 
-def face_picker(page: Page, image: gr.Image) -> FacePicker:
-    """Return the picker of a picture field (type "filepath"), made where this is called."""
+def face_picker(page: Page, image: gr.Image, *, markable: bool = True) -> FacePicker:
+    """Return the picker of a picture field (type "filepath"), made where this is called.
+
+    markable : whether a face may be marked by hand; else one of those found is chosen
+    """
     seen, number, landmarks = gr.State(None), gr.State(None), gr.State(None)
     version = gr.State(0)
     message = gr.HTML(elem_classes="talkgen-picker-message")
@@ -100,7 +105,7 @@ def face_picker(page: Page, image: gr.Image) -> FacePicker:
             return
         yield [None, None, None, gr.skip(), hint("looking for faces"), *_board(None)]
         try:
-            found = see(page, path, request)
+            found = see(page, path, request, markable)
         except TalkgenError as error:
             yield [None, None, None, count + 1, error_html(str(error)), *_board(None)]
             return
@@ -121,7 +126,7 @@ def face_picker(page: Page, image: gr.Image) -> FacePicker:
         return [made, count + 1, told_points(points), in_pixels(points, found.size)]
 
     def switch(found: Seen | None, count: int) -> list[Any]:
-        if found is None:
+        if found is None or not found.markable:
             return [gr.skip()] * len(both)
         now = replace(found, by_hand=not found.by_hand)
         first = 1 if len(now.boxes) > 1 and not now.by_hand else None
@@ -177,7 +182,7 @@ def judged_values(
     return {} if crop else {"source": source, "face": number}
 
 
-def see(page: Page, path: str, request: gr.Request) -> Seen:
+def see(page: Page, path: str, request: gr.Request, markable: bool = True) -> Seen:
     """Return what is found in an uploaded picture; raise InputError for what is no picture."""
     from talkgen.apps.uploads import picture
     from talkgen.io.image import read_image
@@ -185,7 +190,8 @@ def see(page: Page, path: str, request: gr.Request) -> Seen:
     checked = picture(path, page, request)
     image = read_image(checked)
     boxes = tuple(page.stills.faces(checked))
-    return Seen(data_address(image), (image.shape[1], image.shape[0]), boxes, by_hand=not boxes)
+    size = (image.shape[1], image.shape[0])
+    return Seen(data_address(image), size, boxes, markable and not boxes, markable)
 
 
 def told(found: Seen, face: int | None) -> str:
@@ -193,6 +199,8 @@ def told(found: Seen, face: int | None) -> str:
     if found.by_hand:
         start = "" if found.boxes else "No face was found. "
         return hint(f"{start}Click the {NAMES[0]}, as the person has it: {where(0)}.")
+    if not found.boxes:
+        return hint("No face is seen here.")
     box = found.boxes[(face or 1) - 1]
     count = "One face found" if len(found.boxes) == 1 else f"Face {face} of {len(found.boxes)}"
     if box.verdict == "usable":
@@ -273,9 +281,9 @@ def hint(text: str) -> str:
 def board_html(found: Seen, face: int | None, points: Points) -> str:
     """Return the picture with what can be clicked: faces, or points already placed."""
     if not found.by_hand:
-        switch = _button("switch", "Mark the face by hand")
+        switch = _button("switch", "Mark the face by hand") if found.markable else ""
         if len(found.boxes) < 2:
-            return f'<div class="tools">{switch}</div>'
+            return f'<div class="tools">{switch}</div>' if switch else ""
         faces = "".join(_face(box, found.size, box.number == face) for box in found.boxes)
         return (
             f'<div class="board" role="group" aria-label="Faces found">{_shown(found)}{faces}</div>'

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -18,7 +20,8 @@ from talkgen.apps.job import Job
 from talkgen.apps.page import Page
 from talkgen.apps.screen import MOTION, REPORT, REPORT_PAGE, VIDEO, screen
 from talkgen.apps.uploads import picture, video, visitor_of
-from talkgen.apps.work import Faults, FieldError, Updates, at, work_area
+from talkgen.apps.work import PRIVATE, Faults, FieldError, Updates, at, work_area
+from talkgen.errors import TalkgenError
 
 REGIONS = {
     "Head": "pose", "Whole face": "expression", "Eyes and gaze": "eyes", "Mouth alone": "mouth",
@@ -35,13 +38,14 @@ class Fields:
     portrait: Picture
     picker: FacePicker
     driver: Film
+    driving: FacePicker
     regions: gr.CheckboxGroup
     measure: gr.Checkbox
     more: Mapping[str, Any]
 
     def inputs(self) -> list[Any]:
         """All that a video depends on."""
-        picked = [self.picker.number, self.picker.landmarks]
+        picked = [self.picker.number, self.picker.landmarks, self.driving.number]
         return [
             self.portrait, *picked, self.driver, self.regions, self.measure, *self.more.values(),
         ]  # fmt: skip
@@ -79,6 +83,7 @@ def _fields(page: Page, faults: Faults) -> Fields:
     again = again_button("drive-again")
     driver = Film("Driving video: file or webcam", elem_id="drive-driver", height=None)
     place = faults.slot("video", "VIDEO", "driver_face", "clip", "frames")
+    driving = _driving(page, driver)
     takes_last(page, again, driver, place)
     checked_at_once(page, driver, place, video)
     gr.HTML('<p class="step">What moves</p>')
@@ -91,7 +96,43 @@ def _fields(page: Page, faults: Faults) -> Fields:
         more = _more()
     faults.slot("more", "size", "fps")
     measure = gr.Checkbox(True, label="Measure the video too", container=False)
-    return Fields(portrait, picker, driver, regions, measure, more)
+    return Fields(portrait, picker, driver, driving, regions, measure, more)
+
+
+def _driving(page: Page, driver: Film) -> FacePicker:
+    """Return the picker of the face that drives, on the video's first picture."""
+    first = Picture("First picture of the video", visible="hidden", elem_id="drive-first")
+    picker = face_picker(page, first, markable=False)
+
+    def show(path: str | None, request: gr.Request) -> str | None:
+        try:
+            film = video(path, page, request) if path else None
+            return None if film is None else str(first_picture(film, _home(page, request)))
+        except TalkgenError:  # said beside the field
+            return None
+
+    driver.change(
+        show, driver, first, show_progress="hidden", concurrency_limit=None,
+        trigger_mode="always_last", api_visibility=PRIVATE,
+    )  # fmt: skip
+    return picker
+
+
+def first_picture(film: Path, folder: Path) -> Path:
+    """Return the first picture of a video as a new file below a folder."""
+    from PIL import Image
+
+    from talkgen.io.video import open_video
+
+    name = hashlib.sha256(str(film).encode()).hexdigest()[:12]
+    path = folder / "first" / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(next(iter(open_video(film).frames()))).save(path)
+    return path
+
+
+def _home(page: Page, request: gr.Request) -> Path:
+    return page.folder(visitor_of(request))
 
 
 def _more() -> dict[str, Any]:
@@ -109,15 +150,10 @@ def _more() -> dict[str, Any]:
     with gr.Row(elem_classes="pair"):
         out["sound"] = gr.Checkbox(usual("drive", "sound"), label="Keep the sound")
         out["crop"] = gr.Checkbox(usual("drive", "crop"), label="Only the head")
-    with gr.Row(elem_classes="pair"):
-        out["size"] = gr.Dropdown(
-            list(SIZES), value=usual("drive", "size"), label="Longer side",
-            allow_custom_value=True, info="pixels, or the picture's own",
-        )  # fmt: skip
-        out["driver_face"] = gr.Number(
-            None, precision=0, minimum=1, label="Face of the video",
-            info="from 1, largest first; left empty, the largest",
-        )  # fmt: skip
+    out["size"] = gr.Dropdown(
+        list(SIZES), value=usual("drive", "size"), label="Longer side", allow_custom_value=True,
+        info="pixels, or the picture's own",
+    )  # fmt: skip
     return out
 
 
@@ -127,13 +163,16 @@ def calls(
     """Return the commands: `drive`, and `score` where it is to be measured."""
     with at("portrait"):
         face = picture(values[fields.portrait], page, request)
-        folder = page.folder(visitor_of(request))
+        folder = _home(page, request)
         which = face_values(values[fields.picker.number], values[fields.picker.landmarks], folder)
     with at("video"):
         driver = video(values[fields.driver], page, request)
     regions = moving(values[fields.regions])
     more = {name: values[component] for name, component in fields.more.items()}
-    asked = {"portrait": face, "video": driver, "region": regions, **which, **more}
+    asked = {
+        "portrait": face, "video": driver, "region": regions, **which, **more,
+        "driver_face": values[fields.driving.number],
+    }  # fmt: skip
     out = [Call("drive", asked, {"output": VIDEO, "motion_out": MOTION}, "making the video")]
     judged = judged_values(
         face, values[fields.picker.number], values[fields.picker.landmarks], bool(more["crop"])

@@ -75,6 +75,16 @@ def test_messages_say_what_comes_next() -> None:
     assert "All five" in told_points(POINTS)
 
 
+def test_where_no_face_can_be_marked_it_is_only_chosen() -> None:
+    several = replace(TWO, markable=False)
+    assert 'class="face' in board_html(several, 1, [])
+    assert "by hand" not in board_html(several, 1, [])
+    assert not board_html(replace(several, boxes=TWO.boxes[:1]), None, [])
+    nobody = Seen("data:,", SIZE, markable=False)
+    assert not board_html(nobody, None, [])
+    assert "No face is seen here." in told(nobody, None)
+
+
 def test_points_become_what_the_commands_read(tmp_path: Path) -> None:
     made = named(POINTS, SIZE)
     assert made is not None

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 gr = pytest.importorskip("gradio")
 
@@ -20,7 +21,7 @@ from talkgen.apps.tabs import drive, dub, edit, score  # noqa: E402
 from talkgen.apps.work import Faults, FieldError, command_lines  # noqa: E402
 from talkgen.errors import InputError  # noqa: E402
 from talkgen.pipelines.dub_output import people_table, read_cast  # noqa: E402
-from tests.media import write_sound  # noqa: E402
+from tests.media import write_sound, write_video  # noqa: E402
 
 VISITOR = "someone"
 
@@ -98,14 +99,26 @@ def test_drive_moves_what_is_chosen(page: Page, filled: Callable[..., Any]) -> N
     assert made[:4] == ["talkgen", "drive", "group.jpg", "clip.webm"]
     assert "--region" not in made
     assert judged[:3] == ["talkgen", "score", "video.mp4"]
-    some = given | {fields.regions: ["mouth", "pose"], fields.picker.number: 2}
+    some = given | {
+        fields.regions: ["mouth", "pose"], fields.picker.number: 2, fields.driving.number: 3,
+    }  # fmt: skip
     made, judged = typed(drive, page, fields, filled(fields, some))
     assert " ".join(made).count("--region") == 2
     assert "--face 2" in " ".join(made)
+    assert "--driver-face 3" in " ".join(made)
     assert "--face 2" in " ".join(judged)
     with pytest.raises(FieldError) as found:
         drive.calls(page, fields, filled(fields, given | {fields.regions: []}), None)
     assert found.value.at == "region"
+
+
+def test_the_driver_is_chosen_on_the_first_picture(tmp_path: Path) -> None:
+    film = write_video(tmp_path / "clip.mp4", times=[0.0, 0.04, 0.08])
+    path = drive.first_picture(film, tmp_path / "home")
+    image = np.asarray(Image.open(path))
+    assert image.shape == (48, 64, 3)
+    assert abs(float(image.mean()) - 10) < 4  # grey 10 is the first, 30 the second
+    assert drive.first_picture(film, tmp_path / "home") == path
 
 
 def test_a_face_marked_by_hand_is_driven_but_not_measured(
