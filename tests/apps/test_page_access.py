@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -11,26 +10,6 @@ from tests.apps.visitor import Visitor
 
 PHONE = {"width": 360, "height": 740}
 TABS = ["Talk", "Emotion", "Dub", "Drive", "Edit still", "Score"]
-NOT_OURS: frozenset[str] = frozenset()
-"""Rules of axe that Gradio's own parts break, and that a page cannot mend."""
-
-
-def violations(visitor: Visitor) -> list[str]:
-    """Return what axe finds wrong with the page as it stands, one line for each element."""
-    axe: Any = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
-    )
-    found = axe.Axe().run(visitor.page).response["violations"]
-    return [
-        f"{rule['id']}: {' '.join(node['html'].split())[:160]} | {_why(node)}"
-        for rule in found
-        if rule["id"] not in NOT_OURS
-        for node in rule["nodes"]
-    ]
-
-
-def _why(node: dict[str, Any]) -> str:
-    return next((check["message"] for check in [*node["any"], *node["all"], *node["none"]]), "")
 
 
 def test_the_page_says_what_it_is(visit: Callable[..., Visitor]) -> None:
@@ -51,7 +30,7 @@ def test_axe_finds_nothing_wrong(visit: Callable[..., Visitor], dark: bool) -> N
         for closed in panel.get_by_role("button", expanded=False).all():
             closed.click()
         visitor.page.wait_for_timeout(400)
-        wrong[name] = violations(visitor)
+        wrong[name] = visitor.violations()
     assert not any(wrong.values()), "\n".join(
         f"{name}: {line}" for name, lines in wrong.items() for line in lines
     )

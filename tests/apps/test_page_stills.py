@@ -89,6 +89,7 @@ def test_all_views_show_the_same_emotion(visit: Callable[..., Visitor]) -> None:
     )
     assert plane.get_attribute("aria-valuetext") == "valence 0.50, arousal 0.00"
 
+    assert not (wrong := visitor.by_day_and_night()), "\n".join(wrong)
     panel.get_by_role("button", name="As photographed").click()
     visitor.page.wait_for_function("e => e.value === ''", arg=text.element_handle())
     assert float(slider(panel, "happy").input_value()) == 0

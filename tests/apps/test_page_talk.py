@@ -100,6 +100,8 @@ def test_a_portrait_and_speech_become_a_video_that_plays(
         "Eyes and brows over time", "Head over time",
     ]  # fmt: skip
 
+    assert not (wrong := visitor.by_day_and_night()), "\n".join(wrong)
+
     files = {
         name: visitor.download(panel.get_by_role("button", name=name, exact=True), tmp_path)
         for name in ("video.mp4", "motion.csv", "report.json")

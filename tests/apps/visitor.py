@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PORTRAIT, SPEECH = EXAMPLES / "portrait.jpg", EXAMPLES / "speech.flac"
 INSIDE = ("data", "blob", "about")
@@ -89,6 +91,29 @@ class Visitor:
                 return
             self.page.keyboard.press("Tab")
         raise AssertionError(f"{most} presses of Tab do not reach {target}")
+
+    def violations(self) -> list[str]:
+        """Return what axe finds wrong with the page as it stands, one line for each element."""
+        axe: Any = pytest.importorskip(
+            "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+        )
+        found = axe.Axe().run(self.page).response["violations"]
+        return [
+            f"{rule['id']}: {' '.join(node['html'].split())[:160]} | {_why(node)}"
+            for rule in found
+            for node in rule["nodes"]
+        ]
+
+    def by_day_and_night(self) -> list[str]:
+        """Return what axe finds wrong in the colours that the page has, and in the others."""
+        first = self.violations()
+        self.page.get_by_role("button", name="Light or dark").click()
+        self.page.wait_for_timeout(500)  # colours change over a moment
+        return first + self.violations()
+
+
+def _why(node: dict[str, Any]) -> str:
+    return next((check["message"] for check in [*node["any"], *node["all"], *node["none"]]), "")
 
 
 def plays(video: Any) -> tuple[float, float]:
