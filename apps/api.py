@@ -52,7 +52,8 @@ def _name(endpoint: Callable[..., Any], added: Any) -> None:
             part.label = name
             part._api_info |= {"additional_description": text.strip(), "description": text.strip()}
             if name in SAMPLES:
-                sample = {"path": SAMPLES[name], "meta": {"_type": "gradio.FileData"}}
+                file = {"path": SAMPLES[name], "url": SAMPLES[name]}
+                sample = file | {"meta": {"_type": "gradio.FileData"}}
                 part.example_payload = lambda shown=sample: shown
 
 
