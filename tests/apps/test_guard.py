@@ -378,6 +378,19 @@ def test_the_secret_opens_by_page_address_and_header(secretive: Any) -> None:
         assert visitor.ask("echo", "hello") == "hello"
 
 
+def test_behind_a_proxy_with_tls(secretive: Any) -> None:
+    proxied = {
+        "host": "talk.example", "x-forwarded-proto": "https", "x-forwarded-host": "talk.example",
+        "origin": "https://talk.example", "authorization": "Bearer open sesame",
+    }  # fmt: skip
+    answer = httpx.get(secretive.url, headers=proxied, trust_env=False)
+    assert answer.status_code == 200
+    assert "Secure" in answer.headers["set-cookie"]
+    assert "https://talk.example" in answer.text  # the page asks the proxy, not this port
+    foreign = proxied | {"origin": "https://elsewhere.example"}
+    assert httpx.get(secretive.url, headers=foreign, trust_env=False).status_code == 403
+
+
 def test_a_wrong_secret_waits(secretive: Any) -> None:
     visitor = Visitor(secretive.url)
     for attempt in (
