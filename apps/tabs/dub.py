@@ -17,6 +17,7 @@ from talkgen.apps.again import again_button, takes_last
 from talkgen.apps.at_once import checked_at_once
 from talkgen.apps.call import Call, made
 from talkgen.apps.defaults import usual
+from talkgen.apps.examples import CLIP, SPEECH, example_button, fills
 from talkgen.apps.fields import Film, Sound
 from talkgen.apps.job import Job
 from talkgen.apps.page import Page
@@ -68,6 +69,7 @@ def dub_tab(page: Page) -> None:
     faults, looking = Faults(), Faults()
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=4, min_width=320, elem_classes="controls"):
+            example = example_button(page, "Other words for a clip", "dub-example", CLIP, SPEECH)
             again = again_button("dub-again")
             film = Film("Video of who speaks", sources=["upload"], elem_id="dub-source", height=250)
             place = faults.slot("video", "VIDEO", "clip", "frames", "crf")
@@ -82,6 +84,7 @@ def dub_tab(page: Page) -> None:
             shown = screen(
                 "dub", "The video with its new words appears here.", (VIDEO, REPORT, REPORT_PAGE)
             )
+    fills(page, example, {fields.video: CLIP, fields.speech: SPEECH})
     page.fields |= {"dub.video": fields.video, "dub.speech": fields.speech}
     _bind_people(page, fields, look)
 

@@ -12,6 +12,7 @@ import gradio as gr
 from talkgen.apps.call import Call
 from talkgen.apps.compare import compared, comparison
 from talkgen.apps.defaults import usual
+from talkgen.apps.examples import PORTRAIT, example_button, fills
 from talkgen.apps.faces import FacePicker, face_picker, face_values
 from talkgen.apps.fields import Picture
 from talkgen.apps.job import Job
@@ -28,7 +29,6 @@ MOST_GAZE = 24
 """Degrees that eyes turn, as `talkgen edit --help` says."""
 FORMATS = {"PNG": "edited.png", "JPEG": "edited.jpg", "WebP": "edited.webp"}
 SHEET = "sheet.png"
-PORTRAIT = "portrait.jpg"
 SIZES = ("source", "256", "384", "512", "768", "1024", "2048")
 
 
@@ -103,19 +103,11 @@ def edit_tab(page: Page) -> None:
 
 def _portrait(page: Page, faults: Faults) -> tuple[Picture, FacePicker]:
     """Return the portrait's fields, with an example of one click."""
-    example = None
-    if PORTRAIT in page.examples:
-        with gr.Row(elem_classes="tries"):
-            gr.HTML("<span>Example</span>", elem_classes="tries-name")
-            example = gr.Button("Astronaut", size="sm", elem_id="edit-example")
+    example = example_button(page, "Astronaut", "edit-example", PORTRAIT)
     portrait = Picture("Portrait", elem_id="edit-portrait", height=250)
     picker = face_picker(page, portrait)
     faults.slot("portrait", "face", "landmarks", "picture")
-    if example is not None:
-        example.click(
-            lambda: str(page.examples[PORTRAIT]), None, portrait, show_progress="hidden",
-            api_visibility=PRIVATE,
-        )  # fmt: skip
+    fills(page, example, {portrait: PORTRAIT})
     return portrait, picker
 
 
