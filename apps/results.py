@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from talkgen.critic.page import COLOURED, asked_shares
 from talkgen.critic.plots import LEFT, RIGHT, WIDTH, bands, curves
 from talkgen.motion.emotion_text import parse_emotion
 from talkgen.motion.export import read_motion
@@ -79,6 +78,8 @@ def motion_plot(
 
 def _emotions(path: Path, asked: str | None) -> list[str]:
     """Return pictures of the emotions over time that a report holds, and of those asked for."""
+    from talkgen.critic.page import COLOURED, asked_shares  # torch: seconds of the start
+
     found = json.loads(path.read_text("utf-8"))
     seen, fps = found.get("expression"), found["fps"]
     if seen is None:
