@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib.util
+import logging
 import os
 import shutil
 import socket
@@ -223,4 +224,5 @@ def _end(blocks: Any) -> None:
     server = getattr(blocks, "server", None)
     if server is not None:
         server.config.timeout_graceful_shutdown = 1
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # of each cut connection
     blocks.close(verbose=False)
