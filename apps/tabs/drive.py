@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +13,15 @@ from talkgen.apps.again import again_button, takes_last
 from talkgen.apps.at_once import checked_at_once
 from talkgen.apps.call import Call, made
 from talkgen.apps.defaults import usual
+from talkgen.apps.examples import CLIP, PORTRAIT, example_button, fills
 from talkgen.apps.faces import FacePicker, face_picker, face_values, judged_values
 from talkgen.apps.fields import Film, Picture
+from talkgen.apps.film_faces import film_picker
 from talkgen.apps.job import Job
 from talkgen.apps.page import Page
 from talkgen.apps.screen import MOTION, REPORT, REPORT_PAGE, VIDEO, screen
 from talkgen.apps.uploads import picture, video, visitor_of
-from talkgen.apps.work import PRIVATE, Faults, FieldError, Updates, at, work_area
-from talkgen.errors import TalkgenError
+from talkgen.apps.work import Faults, FieldError, Updates, at, work_area
 
 REGIONS = {
     "Head": "pose", "Whole face": "expression", "Eyes and gaze": "eyes", "Mouth alone": "mouth",
@@ -75,6 +75,7 @@ def drive_tab(page: Page) -> None:
 
 
 def _fields(page: Page, faults: Faults) -> Fields:
+    example = example_button(page, "Astronaut, and who moves her", "drive-example", PORTRAIT, CLIP)
     gr.HTML('<p class="step">Portrait</p>')
     portrait = Picture("Portrait", elem_id="drive-portrait", height=250)
     picker = face_picker(page, portrait)
@@ -83,8 +84,9 @@ def _fields(page: Page, faults: Faults) -> Fields:
     again = again_button("drive-again")
     driver = Film("Driving video: file or webcam", elem_id="drive-driver", height=None)
     place = faults.slot("video", "VIDEO", "driver_face", "clip", "frames")
-    driving = _driving(page, driver)
+    driving = film_picker(page, driver, "drive-first")
     takes_last(page, again, driver, place)
+    fills(page, example, {portrait: PORTRAIT, driver: CLIP})
     checked_at_once(page, driver, place, video)
     gr.HTML('<p class="step">What moves</p>')
     regions = gr.CheckboxGroup(
@@ -97,38 +99,6 @@ def _fields(page: Page, faults: Faults) -> Fields:
     faults.slot("more", "size", "fps")
     measure = gr.Checkbox(True, label="Measure the video too", container=False)
     return Fields(portrait, picker, driver, driving, regions, measure, more)
-
-
-def _driving(page: Page, driver: Film) -> FacePicker:
-    """Return the picker of the face that drives, on the video's first picture."""
-    first = Picture("First picture of the video", visible="hidden", elem_id="drive-first")
-    picker = face_picker(page, first, markable=False)
-
-    def show(path: str | None, request: gr.Request) -> str | None:
-        try:
-            film = video(path, page, request) if path else None
-            return None if film is None else str(first_picture(film, _home(page, request)))
-        except TalkgenError:  # said beside the field
-            return None
-
-    driver.change(
-        show, driver, first, show_progress="hidden", concurrency_limit=None,
-        trigger_mode="always_last", api_visibility=PRIVATE,
-    )  # fmt: skip
-    return picker
-
-
-def first_picture(film: Path, folder: Path) -> Path:
-    """Return the first picture of a video as a new file below a folder."""
-    from PIL import Image
-
-    from talkgen.io.video import open_video
-
-    name = hashlib.sha256(str(film).encode()).hexdigest()[:12]
-    path = folder / "first" / f"{name}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(next(iter(open_video(film).frames()))).save(path)
-    return path
 
 
 def _home(page: Page, request: gr.Request) -> Path:

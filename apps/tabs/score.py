@@ -12,7 +12,10 @@ import gradio as gr
 from talkgen.apps.again import again_button, takes_last
 from talkgen.apps.at_once import checked_at_once
 from talkgen.apps.call import Call
+from talkgen.apps.examples import CLIP, example_button, fills
+from talkgen.apps.faces import FacePicker
 from talkgen.apps.fields import Film, Picture
+from talkgen.apps.film_faces import film_picker
 from talkgen.apps.job import Job
 from talkgen.apps.outcome import blank, file_of, outcome
 from talkgen.apps.page import Page
@@ -35,11 +38,11 @@ class Fields:
     source: Picture
     emotion: gr.Textbox
     reference: Film
-    face: gr.Number
+    picker: FacePicker
 
     def inputs(self) -> list[Any]:
         """All that a report depends on."""
-        return [self.video, self.source, self.emotion, self.reference, self.face]
+        return [self.video, self.source, self.emotion, self.reference, self.picker.number]
 
 
 def score_tab(page: Page) -> None:
@@ -68,10 +71,13 @@ def score_tab(page: Page) -> None:
 
 
 def _fields(page: Page, faults: Faults) -> Fields:
+    example = example_button(page, "A clip", "score-example", CLIP)
     again = again_button("score-again")
     film = Film("Talking video", sources=["upload"], elem_id="score-video", height=250)
-    place = faults.slot("video", "VIDEO", "clip", "frames")
+    place = faults.slot("video", "VIDEO", "clip", "frames", "face")
+    picker = film_picker(page, film, "score-first")
     takes_last(page, again, film, place)
+    fills(page, example, {film: CLIP})
     checked_at_once(page, film, place, video)
     gr.HTML('<p class="step">To compare it with, if you like</p>')
     source = Picture("Portrait it was made of", elem_id="score-source", height=200)
@@ -86,19 +92,15 @@ def _fields(page: Page, faults: Faults) -> Fields:
             "Real clip of the same speech", sources=["upload"], elem_id="score-reference",
             height=200,
         )  # fmt: skip
-        face = gr.Number(
-            None, precision=0, minimum=1, label="Face of the video", elem_id="score-face",
-            info="from 1, largest first; left empty, the largest",
-        )  # fmt: skip
-    faults.slot("more", "reference", "face")
-    return Fields(film, source, emotion, reference, face)
+    faults.slot("more", "reference")
+    return Fields(film, source, emotion, reference, picker)
 
 
 def calls(
     page: Page, fields: Fields, values: Mapping[Any, Any], request: gr.Request
 ) -> Sequence[Call]:
     """Return the command that measures."""
-    asked: dict[str, Any] = {"face": values[fields.face]}
+    asked: dict[str, Any] = {"face": values[fields.picker.number]}
     with at("video"):
         asked["video"] = video(values[fields.video], page, request)
     with at("source"):

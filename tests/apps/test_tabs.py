@@ -15,6 +15,7 @@ gr = pytest.importorskip("gradio")
 
 from talkgen.apps.call import Call  # noqa: E402
 from talkgen.apps.compare import compared  # noqa: E402
+from talkgen.apps.film_faces import first_picture  # noqa: E402
 from talkgen.apps.outcome import blank, outcome  # noqa: E402
 from talkgen.apps.page import Page  # noqa: E402
 from talkgen.apps.tabs import drive, dub, edit, score  # noqa: E402
@@ -70,7 +71,7 @@ def test_score_says_what_was_asked(page: Page, filled: Callable[..., Any]) -> No
     fields = score._fields(page, Faults())
     changed = {
         fields.video: "/u/clip.mp4", fields.source: "/u/me.jpg", fields.emotion: "happy:0.7",
-        fields.face: 2,
+        fields.picker.number: 2,
     }  # fmt: skip
     (words,) = typed(score, page, fields, filled(fields, changed))
     assert words[:3] == ["talkgen", "score", "clip.mp4"]
@@ -114,11 +115,11 @@ def test_drive_moves_what_is_chosen(page: Page, filled: Callable[..., Any]) -> N
 
 def test_the_driver_is_chosen_on_the_first_picture(tmp_path: Path) -> None:
     film = write_video(tmp_path / "clip.mp4", times=[0.0, 0.04, 0.08])
-    path = drive.first_picture(film, tmp_path / "home")
+    path = first_picture(film, tmp_path / "home")
     image = np.asarray(Image.open(path))
     assert image.shape == (48, 64, 3)
     assert abs(float(image.mean()) - 10) < 4  # grey 10 is the first, 30 the second
-    assert drive.first_picture(film, tmp_path / "home") == path
+    assert first_picture(film, tmp_path / "home") == path
 
 
 def test_a_face_marked_by_hand_is_driven_but_not_measured(
