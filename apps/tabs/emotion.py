@@ -14,6 +14,7 @@ import gradio as gr
 from talkgen.apps.call import Call
 from talkgen.apps.emotion_views import (
     GROUPS,
+    UNITS,
     Views,
     views_of,
     with_affect,
@@ -24,6 +25,7 @@ from talkgen.apps.faces import FacePicker, face_picker, face_values
 from talkgen.apps.fields import Picture
 from talkgen.apps.inline import data_url
 from talkgen.apps.job import Job
+from talkgen.apps.mixer import levels, mixer, moved, text_line
 from talkgen.apps.outcome import blank, outcome
 from talkgen.apps.page import Page
 from talkgen.apps.reading import Reader
@@ -49,18 +51,14 @@ QUIET: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Fields:
-    """The views of the emotion, and the portrait that shows it.
-
-    echo : the text as the server last wrote it, hidden: another one was typed
-    """
+    """The views of the emotion, and the portrait that shows it."""
 
     portrait: Picture
     picker: FacePicker
-    text: gr.Textbox
-    echo: gr.Textbox
-    strengths: Mapping[str, gr.Slider]
+    text: gr.HTML
+    strengths: gr.HTML
     pad: gr.HTML
-    units: Mapping[str, gr.Slider]
+    units: gr.HTML
     close: gr.Checkbox
 
     def shown(self) -> list[Any]:
@@ -69,9 +67,7 @@ class Fields:
 
     def views(self) -> list[Any]:
         """All views."""
-        return [
-            self.echo, self.text, *self.strengths.values(), self.pad, *self.units.values()
-        ]  # fmt: skip
+        return [self.text, self.strengths, self.pad, self.units]
 
 
 def emotion_tab(page: Page) -> None:
@@ -89,17 +85,15 @@ def emotion_tab(page: Page) -> None:
             )  # fmt: skip
         with gr.Column(scale=4, min_width=300, elem_classes="controls mix"):
             with gr.Row(elem_classes="pair"):
-                text = gr.Textbox(
-                    label="Emotion as text", max_lines=1, elem_id="emotion-text", scale=3,
-                    max_length=LONGEST_SPEC, placeholder="as photographed", show_label=False,
-                    container=False,
+                text = text_line(
+                    "Emotion as text", "emotion-text", placeholder="as photographed",
+                    most=LONGEST_SPEC,
                 )  # fmt: skip
                 reset = gr.Button("As photographed", size="sm", elem_id="emotion-reset", scale=1)
-            echo = gr.Textbox("", visible="hidden", label="Emotion as last written")
             faults.slot("emotion", "strength", "track", "au")
-            strengths = {name: _slider(name, f"emotion-{name}") for name in EMOTIONS}
+            strengths = mixer({"": {name: name for name in EMOTIONS}}, "emotion")
             with gr.Accordion("Action units", open=False, elem_classes="more units"):
-                units = _units()
+                units = mixer(_unit_names(), "emotion-units")
         with gr.Column(scale=5, min_width=320, elem_classes="stage"):
             waiting = blank("The portrait appears here, and changes as you move the sliders.")
             preview = gr.HTML("", visible=False, elem_id="emotion-preview")
@@ -111,7 +105,7 @@ def emotion_tab(page: Page) -> None:
                 use = gr.Button("Use in Talk", elem_id="emotion-use", size="md", visible=False)
             area = work_area("Save the still", "emotion", faults)
             kept = outcome("emotion", waiting, (STILL,))
-    fields = Fields(portrait, picker, text, echo, strengths, pad, units, close)
+    fields = Fields(portrait, picker, text, strengths, pad, units, close)
     page.fields |= {"emotion.portrait": portrait, "emotion.text": text}
     _bind_views(page, fields, faults, [preview, waiting, use], reset)
     look = _bind_portrait(page, fields, faults, [preview, waiting, use])
@@ -145,20 +139,11 @@ def _example(page: Page) -> gr.Button | None:
         return gr.Button("Astronaut", size="sm", elem_id="emotion-example")
 
 
-def _slider(label: str, elem_id: str) -> gr.Slider:
-    return gr.Slider(
-        0, 1, value=0, step=0.01, label=label, buttons=[], elem_classes="lean", elem_id=elem_id
-    )
-
-
-def _units() -> dict[str, gr.Slider]:
-    out = {}
-    for group, units in GROUPS.items():
-        gr.HTML(f'<p class="step">{group}</p>')
-        with gr.Group():
-            for unit, what in units.items():
-                out[unit] = _slider(f"{what} · {unit}", f"emotion-{unit}")
-    return out
+def _unit_names() -> dict[str, dict[str, str]]:
+    return {
+        group: {unit: f"{what} · {unit}" for unit, what in units.items()}
+        for group, units in GROUPS.items()
+    }
 
 
 def _pad_html() -> str:
@@ -188,10 +173,8 @@ def _bind_views(
         event: Callable[..., Any], source: Any, write: Callable[[Mapping[Any, Any]], str],
         *, typing: bool = False,
     ) -> None:  # fmt: skip
-        def moved(values: dict[Any, Any], request: gr.Request) -> Updates:
+        def hear(values: dict[Any, Any], request: gr.Request) -> Updates:
             nothing = {fields.pad: gr.skip()}
-            if typing and (values[fields.text] or "").strip() == (values[fields.echo] or ""):
-                return nothing  # another view wrote it
             try:
                 with at("emotion"):
                     asked = write(values)
@@ -201,7 +184,7 @@ def _bind_views(
                 return nothing if typing else faults.shown(error)
             return {**shown, **faults.cleared(), **drawn}
 
-        event(moved, {source, fields.text, fields.echo, *fields.shown()}, outputs, **QUIET)
+        event(hear, {source, fields.text, *fields.shown()}, outputs, **QUIET)
 
     def now(values: Mapping[Any, Any]) -> Views:
         try:
@@ -209,18 +192,12 @@ def _bind_views(
         except InputError:  # a slider is moved beside a text that is wrong: the slider counts
             return views_of(None)
 
-    for name, slider in fields.strengths.items():
-        bind(
-            slider.input, slider,
-            lambda v, n=name, s=slider: with_strength(now(v), n, _number(v[s])),
-        )  # fmt: skip
-    for name, slider in fields.units.items():
-        bind(
-            slider.input, slider, lambda v, n=name, s=slider: with_unit(now(v), n, _number(v[s]))
-        )  # fmt: skip
+    faders, units = fields.strengths, fields.units
+    bind(faders.input, faders, lambda v: with_strength(now(v), *moved(v[faders], EMOTIONS)))
+    bind(units.input, units, lambda v: with_unit(now(v), *moved(v[units], UNITS)))
     pad, text = fields.pad, fields.text
     bind(pad.input, pad, lambda v: with_affect(now(v), *_place(v[pad])))
-    bind(text.change, text, lambda v: spec(v[text]) or "", typing=True)  # `input` misses pasting
+    bind(text.input, text, lambda v: spec(v[text]) or "", typing=True)
     bind(text.submit, text, lambda v: spec(v[text]) or "")
     bind(reset.click, reset, lambda v: "")
 
@@ -235,16 +212,16 @@ def _bind_views(
 
 
 def _spread(fields: Fields, text: str, source: Any) -> Updates:
-    """Return the updates that set all views to a text; the one that was moved stays where it is."""
+    """Return the updates that set all views to a text; what a hand is on heeds none."""
     views = views_of(text)
     out: Updates = {
-        fields.echo: text,
         fields.text: text,
         fields.pad: ",".join(f"{v:.2f}" for v in views.affect),
-        **{s: round(views.strengths[n], 2) for n, s in fields.strengths.items()},
-        **{s: round(views.units[n], 2) for n, s in fields.units.items()},
+        fields.strengths: levels(views.strengths),
+        fields.units: levels(views.units),
     }
-    out.pop(source, None)
+    if source in (fields.text, fields.pad):  # what is typed or dragged goes on meanwhile
+        del out[source]
     return out
 
 
@@ -379,7 +356,3 @@ def _place(value: Any) -> tuple[float, float]:
             f"the place is {str(value)[:40]!r}, valence and arousal are needed"
         ) from error
     return valence, arousal
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
