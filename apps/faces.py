@@ -190,6 +190,8 @@ def see(page: Page, path: str, request: gr.Request, markable: bool = True) -> Se
     checked = picture(path, page, request)
     image = read_image(checked)
     boxes = tuple(page.stills.faces(checked))
+    if not markable:  # a face that is only looked at need not be fit to be animated
+        boxes = tuple(replace(box, verdict="usable", message="") for box in boxes)
     size = (image.shape[1], image.shape[0])
     return Seen(data_address(image), size, boxes, markable and not boxes, markable)
 

@@ -6,6 +6,8 @@ import base64
 import io
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from talkgen.apps.faces import (
     judged_values,
     named,
     read_pixels,
+    see,
     shares,
     told,
     told_points,
@@ -83,6 +86,24 @@ def test_where_no_face_can_be_marked_it_is_only_chosen() -> None:
     nobody = Seen("data:,", SIZE, markable=False)
     assert not board_html(nobody, None, [])
     assert "No face is seen here." in told(nobody, None)
+
+
+def test_only_a_portrait_need_be_fit_to_be_animated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "two.png"
+    Image.new("RGB", SIZE).save(path)
+    monkeypatch.setattr("talkgen.apps.uploads.picture", lambda given, page, request: Path(given))
+    page: Any = SimpleNamespace(stills=SimpleNamespace(faces=lambda given: list(TWO.boxes)))
+    nobody: Any = None
+    portrait, film = see(page, str(path), nobody), see(page, str(path), nobody, markable=False)
+    assert portrait.boxes == TWO.boxes
+    assert portrait.size == film.size == SIZE
+    assert "doubtful" in told(portrait, 2)
+    assert "Face 2 of 2." in told(film, 2)
+    page.stills.faces = lambda given: []
+    assert see(page, str(path), nobody).by_hand
+    assert not see(page, str(path), nobody, markable=False).by_hand
 
 
 def test_points_become_what_the_commands_read(tmp_path: Path) -> None:
