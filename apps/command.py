@@ -25,6 +25,8 @@ from talkgen.errors import InputError
 from talkgen.options import Debug, Quiet
 from talkgen.terminal import Say, reported
 
+log = logging.getLogger("talkgen")
+
 AUTH, SECRET = "TALKGEN_DEMO_AUTH", "TALKGEN_DEMO_SECRET"
 """Names in the environment: what stands there is not seen in the list of processes."""
 
@@ -119,9 +121,9 @@ def _announce(url: str, settings: Settings, say: Say) -> None:
             f"{settings.host} lets other machines in, with what they must know; Ctrl-C ends it"
         )
     else:
-        say.stage(
-            f"warning: {settings.host} lets everybody in who can reach this machine; "
-            "--auth or --secret keeps others out"
+        log.warning(
+            "%s lets everybody in who can reach this machine; --auth or --secret keeps others out",
+            settings.host,
         )
 
 

@@ -114,14 +114,15 @@ def test_users_are_read_from_options_file_and_environment(
 
 def test_who_may_come_in_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     from talkgen.apps.command import _announce
-    from talkgen.terminal import Say
+    from talkgen.terminal import reported
 
-    for settings, words in (
-        (Settings(), "only this machine can open it"),
-        (Settings(host="0.0.0.0"), "warning: 0.0.0.0 lets everybody in"),
-        (Settings(host="::", secret="long enough"), ":: lets other machines in"),
+    for settings, words, quiet in (
+        (Settings(), "only this machine can open it", False),
+        (Settings(host="0.0.0.0"), "talkgen: warning: 0.0.0.0 lets everybody in", True),
+        (Settings(host="::", secret="long enough"), ":: lets other machines in", False),
     ):
-        _announce(server.address(settings), settings, Say(quiet=False))
+        with reported(quiet, False) as say:
+            _announce(server.address(settings), settings, say)
         said = capsys.readouterr()
         assert words in said.err
         assert "long enough" not in said.out + said.err
