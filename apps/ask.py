@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -57,12 +56,12 @@ class Ask:
         return int(stated) if stated.isascii() and stated.isdigit() else 0
 
     def cookie(self, name: str) -> str:
-        """Return a cookie's value, empty without it."""
-        try:
-            morsel = SimpleCookie(self.headers.get("cookie", "")).get(name)
-        except CookieError:
-            return ""
-        return morsel.value if morsel else ""
+        """Return a cookie's value, empty without it; odd ones of other programs do no harm."""
+        for part in self.headers.get("cookie", "").split(";"):
+            key, _, value = part.partition("=")
+            if key.strip() == name:
+                return value.strip()
+        return ""
 
     def keep(self, name: str, value: str) -> tuple[bytes, bytes]:
         """Return the header that makes a browser keep a cookie, out of reach of scripts."""

@@ -68,6 +68,11 @@ def test_two_servers_of_a_machine_leave_each_others_visitors_alone(
     alice.http.cookies.set(other, "B" * 32 + "." + "0" * 32)  # browsers send it to every port
     assert alice.ask("who") == name
     assert "set-cookie" not in alice.http.get("/").headers
+    odd = "; ".join(
+        ['{"a": [1, "b"]}', "=", "x[y]=z,w", *map("=".join, alice.http.cookies.items())]
+    )
+    headers = {"cookie": odd}  # of another program at this host
+    assert "set-cookie" not in httpx.get(server.url, headers=headers, trust_env=False).headers
 
 
 def test_browsers_are_told_to_ask_nobody_else(server: Any, alice: Visitor) -> None:
