@@ -50,6 +50,11 @@ class Ask:
         return self.path.startswith(f"{API}/file=")
 
     @property
+    def is_call(self) -> bool:
+        """Whether a handler is called, and not a file sent."""
+        return self.method == "POST" and self.path.startswith(API) and self.path != f"{API}/upload"
+
+    @property
     def stated_bytes(self) -> int:
         """Bytes of the body as the request states them, 0 where it does not."""
         stated = self.headers.get("content-length", "")

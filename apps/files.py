@@ -64,6 +64,14 @@ class Files:
         with self._lock:
             return real in self._public or visitor in self._owners.get(real, ())
 
+    def is_gone(self, path: str | os.PathLike[str]) -> bool:
+        """Return whether a file was perhaps here once, and is nobody's now: swept, most likely."""
+        if "\0" in (text := os.fspath(path)) or not os.path.isabs(text):
+            return False
+        real = os.path.realpath(text)
+        made = str(self.root / MADE)
+        return self._inside(real) and not real.startswith(made) and not os.path.lexists(real)
+
     def refuse(self, path: str | os.PathLike[str], why: str) -> None:
         """Empty an uploaded file that is no good; `wrong` then says why, in one line."""
         real = os.path.realpath(path)

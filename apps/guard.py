@@ -113,7 +113,11 @@ class Guard:
             if began:
                 raise
             status = refused.status if isinstance(refused, Refused) else 413
-            await say(answer, status, str(refused))
+            if ask is not None and ask.is_call:  # the page's script reads JSON
+                line = json.dumps({"detail": str(refused), "error": str(refused)})
+                await say(answer, status, line, kind="application/json")
+            else:
+                await say(answer, status, str(refused))
 
     async def _admit(self, ask: Ask, receive: Receive, answer: Send) -> None:
         known = {"GET": _GET, "HEAD": _GET, "POST": _POST}.get(ask.method)
@@ -220,12 +224,14 @@ class Guard:
     def _check_given(self, ask: Ask, name: str, text: str) -> None:
         """Raise Refused for a file that is not the visitor's, wherever in a call it is named."""
         plain = unquote(text)
-        if name == "path":
-            good = self.files.may(ask.visitor, text)
+        if name == "path":  # of a file that is gone, the handler says so next to its field
+            good = self.files.may(ask.visitor, text) or self.files.is_gone(text)
         elif name == "url" and re.match(r"[a-zA-Z][\w+.-]*://", plain):
-            good = self.files.may(ask.visitor, _path_of(plain))
+            place = _path_of(plain)
+            good = self.files.may(ask.visitor, place) or self.files.is_gone(place)
         elif self.files.root.name in plain:
-            good = self.files.may(ask.visitor, _path_of(plain) or text)
+            place = _path_of(plain) or text
+            good = self.files.may(ask.visitor, place) or self.files.is_gone(place)
         else:
             return
         if not good:

@@ -145,6 +145,17 @@ def test_no_other_file_is_served_or_taken(server: Any, alice: Visitor, path: str
     assert alice.call("picture", file(path)).status_code == 403
 
 
+def test_of_a_file_that_was_swept_the_field_says_so(server: Any, alice: Visitor) -> None:
+    path = alice.upload("old.jpg", b"\xff\xd8" + CONTENT)  # nobody else's content
+    server.files.forget(path)
+    given = file(path, url=f"{server.url}{API}/file={path}")
+    assert "no such file: 'old.jpg'" in alice.ask("picture", given)
+    gone = f"{server.files.root}/made/{'0' * 32}/job/video.mp4"
+    refused = alice.call("picture", file(gone))
+    assert refused.status_code == 403
+    assert "not yours" in refused.json()["detail"]
+
+
 def test_a_link_below_the_root_leads_nowhere(server: Any, alice: Visitor) -> None:
     folder = Path(alice.ask("make", "x")["path"]).parent
     (folder / "link").symlink_to("/etc/passwd")
