@@ -103,7 +103,7 @@ def face_picker(page: Page, image: gr.Image, *, markable: bool = True) -> FacePi
         if not path:
             yield [None, None, None, count + 1, "", *_board(None)]
             return
-        yield [None, None, None, gr.skip(), hint("looking for faces"), *_board(None)]
+        yield [None, None, None, gr.skip(), hint("Looking for faces."), *_board(None)]
         try:
             found = see(page, path, request, markable)
         except TalkgenError as error:
