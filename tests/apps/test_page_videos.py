@@ -62,6 +62,21 @@ def shown(panel: Any, part: str) -> Any:
     return video
 
 
+def test_examples_load_with_one_click(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    for tab, example, filled in (
+        ("Dub", "Other words for a clip", ["Video of who speaks", "Speech: file or microphone"]),
+        ("Drive", "Astronaut, and who moves her", ["Portrait", "Driving video: file or webcam"]),
+        ("Edit still", "Astronaut", ["Portrait"]),
+        ("Score", "A clip", ["Talking video"]),
+    ):
+        panel = visitor.tab(tab)
+        panel.get_by_role("button", name=example).click()
+        for label in filled:
+            shown = visitor.group(panel, label).locator("video, img, time")
+            shown.first.wait_for()
+
+
 def test_a_video_is_dubbed(visit: Callable[..., Visitor], clip: Path, words: Path) -> None:
     visitor = visit()
     panel = visitor.tab("Dub")
