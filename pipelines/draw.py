@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from talkgen.io.audio import Speech
-from talkgen.types import ENGINE_RATE, ImageArray, Motion
+from talkgen.types import ENGINE_RATE, Emotion, ImageArray, Motion
 
 
 def drawn(
@@ -26,6 +28,19 @@ def drawn(
         return
     for part in parts:
         yield from renderer.render(ready, part)
+
+
+def giving_way(parts: Iterable[Motion], emotion: Emotion | None) -> Iterator[Motion]:
+    """Yield the chunks of a motion, from its first frame on, with what of the portrait's own
+    expression stays under an emotion (`talkgen.motion.giving`)."""
+    from talkgen.motion.giving import REST_KEPT, rest_kept
+
+    frames = 0
+    for part in parts:
+        times = (frames + np.arange(len(part))) / part.fps
+        kept = None if emotion is None else rest_kept(emotion, times)
+        frames += len(part)
+        yield part if kept is None else replace(part, extra={**part.extra, REST_KEPT: kept})
 
 
 def with_sound(encoder: Any, parts: Iterable[Motion], speech: Speech) -> Iterator[Motion]:

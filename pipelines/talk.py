@@ -18,7 +18,7 @@ from talkgen.motion.emotion import as_emotion
 from talkgen.motion.resample import num_frames, resample_chunks
 from talkgen.motion.scales import Scales
 from talkgen.pipelines.candidates import Judge, check_candidates, choose, judged_portrait
-from talkgen.pipelines.draw import drawn
+from talkgen.pipelines.draw import drawn, giving_way
 from talkgen.pipelines.output import TalkOutput
 from talkgen.pipelines.portrait import MAX_SIZE, MIN_SIZE, cropped, load_portrait, prepared
 from talkgen.pipelines.sources import with_sources
@@ -205,7 +205,7 @@ class TalkPipeline:
         if candidates > 1 or (guide and feeling is not None):
             choice = choose(
                 self._judges(), self.renderer, judged_portrait(self.renderer, shown), sound,
-                lambda speech, own, felt: joined(moves(speech, ENGINE_FPS, own, felt)),
+                lambda speech, own, felt: _whole(moves(speech, ENGINE_FPS, own, felt), felt),
                 candidates=candidates, seed=seed, target=feeling, guide=guide,
                 scores=shown.face.scores, on_stage=on_stage,
             )  # fmt: skip
@@ -215,7 +215,7 @@ class TalkPipeline:
             return moves(sound, fps, seed, feeling)
 
         def draw(parts: Iterator[Motion]) -> Iterator[ImageArray]:
-            return drawn(self.renderer, ready, parts, sound)
+            return drawn(self.renderer, ready, giving_way(parts, feeling), sound)
 
         return TalkOutput(
             chunks=chunks,
@@ -232,3 +232,8 @@ class TalkPipeline:
         if self._judge is None:
             self._judge = Judge.from_pretrained(self.analyzer)
         return self._judge
+
+
+def _whole(chunks: Iterator[Motion], emotion: Emotion | None) -> Motion:
+    (out,) = giving_way([joined(chunks)], emotion)
+    return out

@@ -19,7 +19,7 @@ from talkgen.motion.facs import FELT, affect_of, strengths_of, units_of, weights
 from talkgen.types import MOTION_CHANNELS, Emotion, FloatArray
 
 __all__ = [
-    "apply_emotion", "as_emotion", "condition_of", "emotion_offsets", "parse_emotion",
+    "apply_emotion", "as_emotion", "condition_of", "eased_in", "emotion_offsets", "parse_emotion",
     "strengths_at",
 ]  # fmt: skip
 
@@ -116,7 +116,7 @@ def strengths_at(emotion: Emotion, times: Seconds) -> FloatArray:
     """(T, 7) strength of every emotion of `facs.FELT` at `times` (T,) in seconds, eased in."""
     track, times = _resolved(emotion), np.asarray(times, np.float64)
     out = np.stack([np.interp(times, track.times, column) for column in track.strengths.T], 1)
-    return np.asarray(out * _onset(times)[:, None], np.float32)
+    return np.asarray(out * eased_in(times)[:, None], np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -148,7 +148,7 @@ def condition_of(emotion: Emotion, times: Seconds) -> FloatArray:
         out[:, 1:-2] = strengths_at(classes, times)
         places, affect = _resolved(classes).times, _affect(classes)
         for column in (0, 1):
-            out[:, column - 2] = np.interp(times, places, affect[:, column]) * _onset(times)
+            out[:, column - 2] = np.interp(times, places, affect[:, column]) * eased_in(times)
     out[:, 0] = np.maximum(1.0 - out[:, 1:-2].sum(1), 0.0)
     return out
 
@@ -166,7 +166,7 @@ def emotion_offsets(emotion: Emotion, times: Seconds, *, seed: int = 0) -> Float
     out = weights_of_units({n: np.asarray(v, np.float32) for n, v in units.items()})
     rng = np.random.default_rng([seed, 7])
     life = [1.0 + VARIATION * _drift(times, rng) for _ in range(2)]  # upper face, lower face
-    onset = _onset(times)
+    onset = eased_in(times)
     out[:, UPPER_FACE] *= (onset * life[0])[:, None].astype(np.float32)
     out[:, ~UPPER_FACE] *= (onset * life[1])[:, None].astype(np.float32)
     tilt = float(np.clip(rng.normal(0.0, UNEVEN), -2 * UNEVEN, 2 * UNEVEN))
@@ -254,7 +254,8 @@ def _with_gap(
     return np.clip(out, 0.0, 1.0)
 
 
-def _onset(times: Seconds) -> FloatArray:
+def eased_in(times: Seconds) -> FloatArray:
+    """(T,) in [0, 1]: how far an emotion has come up at `times` (T,) in seconds of a speech."""
     rise = np.clip(np.asarray(times, np.float64) / ONSET_S, 0.0, 1.0)
     return np.asarray(rise * rise * (3 - 2 * rise))
 

@@ -1,9 +1,10 @@
 """Motion onto a portrait: offsets and tracks become absolute weights and poses, frame by frame.
 
 Two spaces come in (`Motion.space`). "portrait" motion, what speech gives, is added to the
-portrait's resting face and pose. "camera" motion, what a tracker gives, is taken relative to one
-frame of the track: where the portrait is a frame of that clip, that frame, so that the clip comes
-back as it was; otherwise the track's own rest, so that another head moves like it from its place.
+portrait's resting face and pose; `extra["rest_kept"]` (`talkgen.motion.giving`) says how much of
+the face that is. "camera" motion, what a tracker gives, is taken relative to one frame of the
+track: where the portrait is a frame of that clip, that frame, so that the clip comes back as it
+was; otherwise the track's own rest, so that another head moves like it from its place.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from scipy.spatial.transform import Rotation
 from talkgen.face.fit import FOCAL_SIDES, HeadFit, to_camera
 from talkgen.face.head import HeadModel
 from talkgen.motion.blend import blended
+from talkgen.motion.giving import REST_KEPT
 from talkgen.motion.rest import resting_weights
 from talkgen.types import MOTION_CHANNELS, FloatArray, Motion
 
@@ -76,10 +78,11 @@ class Retargeter:
             yield from self._camera_poses(motion)
 
     def _portrait_poses(self, motion: Motion) -> Iterator[Pose]:
-        for weights, rotation, offset in zip(
-            motion.blendshapes, motion.rotation, motion.translation, strict=True
+        kept = motion.extra.get(REST_KEPT, np.ones((len(motion), 1), np.float32))
+        for weights, rotation, offset, share in zip(
+            motion.blendshapes, motion.rotation, motion.translation, kept, strict=True
         ):
-            posed = blended(self.rest, weights)
+            posed = blended(self.rest * share, weights)
             yield self._pose(posed, Rotation.from_euler("xyz", rotation), offset)
 
     def _camera_poses(self, motion: Motion) -> Iterator[Pose]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -26,13 +25,13 @@ from talkgen.motion.emotion import GAP_SLOPES, LOWER_FACE
 from talkgen.motion.emotion_text import FILE_SUFFIXES, as_emotion, parse_emotion
 from talkgen.motion.facs import (
     FELT,
-    PROTOTYPES,
     strengths_of,
     units_of,
     units_of_strengths,
     weights_of_units,
 )
 from talkgen.motion.gaze import EYE_TURN
+from talkgen.motion.giving import given_way
 from talkgen.types import MOTION_CHANNELS, Emotion, FloatArray
 
 CAMERA: Literal["camera"] = "camera"
@@ -40,10 +39,6 @@ CAMERA: Literal["camera"] = "camera"
 
 SHUTTING: dict[str, float] = {"sad": 1.0, "disgust": 1.0, "anger": 1.0, "contempt": 1.0}
 """Emotions under which a mouth that was photographed open shuts, and how far at strength 1."""
-
-STAYING = ("eyeLook", "eyeBlink", "jaw", "mouthClose", "mouthLowerDown", "mouthUpperUp", "tongue")
-"""Starts of channels that give way to no emotion: where the eyes look, and what parts lips and
-lids, which `rest` shuts and opens."""
 
 MOST_POSE_DEG = 60.0
 """Degrees that may be asked of a head; it is drawn as far as `talkgen.render.pose` can."""
@@ -66,7 +61,6 @@ LIFT_SHARE = 0.35
 """Share that stays of the gap which an emotion's raised lip and nose leave: the lower
 lip follows, all of the gap would show the gums. Units asked for by name gape as they do."""
 
-_GIVING = np.array([not channel.startswith(STAYING) for channel in MOTION_CHANNELS])
 _LIDS = np.array([channel.startswith("eyeBlink") for channel in MOTION_CHANNELS])
 _GAPS = np.array([GAP_SLOPES.get(channel, 0.0) for channel in MOTION_CHANNELS], np.float32)
 _CLOSE = MOTION_CHANNELS.index("mouthClose")
@@ -180,11 +174,8 @@ def still_weights(own: FloatArray, rest: FloatArray, emotion: Emotion | None) ->
     base = own.copy()
     base[LOWER_FACE] += np.float32(shut) * (rest - own)[LOWER_FACE]
     base[_LIDS] += np.float32(calm) * (rest - own)[_LIDS]
-    gone = np.float32(calm) + sum(
-        (np.float32(strength) * (1.0 - _used(name)) for name, strength in felt.items()),
-        start=np.zeros(len(own), np.float32),
-    )
-    base[_GIVING] *= 1.0 - np.minimum(gone, 1.0)[_GIVING]
+    strengths = np.array([[felt[name] for name in FELT]], np.float32)
+    base *= 1.0 - given_way(strengths, np.array([calm], np.float32))[0]
     units = units_of(emotion)
     if not units:
         return np.clip(base, 0.0, 1.0)
@@ -210,13 +201,6 @@ def _asked(emotion: Emotion) -> tuple[dict[str, float], float]:
         share = 1.0 if emotion.intensity is None else float(emotion.intensity[0])
         calm = float(emotion.weights[0, 0]) * share
     return dict(zip(FELT, strengths_of(emotion)[0].tolist(), strict=True)), calm
-
-
-@cache
-def _used(name: str) -> FloatArray:
-    """Return 1 for the channels (52,) that an emotion has a part in, 0 for the others."""
-    units = {unit: np.ones(1, np.float32) for unit in PROTOTYPES[name]}
-    return (weights_of_units(units)[0] > 0).astype(np.float32)
 
 
 def turned_eyes(weights: FloatArray, yaw: float, pitch: float) -> tuple[FloatArray, float]:
