@@ -19,6 +19,9 @@ from talkgen.types import EMOTIONS, MOTION_CHANNELS, FloatArray, Motion
 SHOWN = 0.04
 """Mean probability from which an emotion that nobody asked for is worth a line."""
 
+TOLD = 0.08
+"""Confidence of lips and sound under which their offset says nothing."""
+
 MOUTH = {"jaw open": ("jawOpen",), "smile": ("mouthSmileLeft", "mouthSmileRight"),
          "frown": ("mouthFrownLeft", "mouthFrownRight"), "pucker": ("mouthPucker",)}  # fmt: skip
 UPPER = {"blink": ("eyeBlinkLeft", "eyeBlinkRight"), "brows up": ("browInnerUp",),
@@ -39,7 +42,7 @@ def report_html(path: Path, asked: str | None) -> str:
     scores, absent = found["scores"], found["absent"]
     rows = [
         _emotion(found, asked), _lips(scores, found["fps"], absent), _silence(found),
-        _closures(scores), _identity(scores, absent), _blinks(scores),
+        _identity(scores, absent), _blinks(scores),
     ]  # fmt: skip
     return f'<dl class="readings">{"".join(row for row in rows if row)}</dl>'
 
@@ -147,6 +150,9 @@ def _lips(scores: Mapping[str, Any], fps: float, absent: Mapping[str, str]) -> s
     late = "late" if frames > 0 else "early"
     value = "in time" if frames == 0 else f"{size} {late}"
     sure = scores.get("sync_confidence")
+    if sure is not None and sure["value"] < TOLD:
+        text = f"lips and sound agree at no offset: confidence {sure['value']:.2f}, at most 1"
+        return _row("Lip sync", "cannot be told", text)
     text = f"mouth against sound; {_usual(offset)}"
     if sure is not None:
         text += f"; confidence {sure['value']:.2f}, higher is better"
@@ -161,18 +167,11 @@ def _silence(found: Mapping[str, Any]) -> str:
     return _row("Silence", f"{shut:.0%}", f"lips shut, of {parted['n']} silent frames")
 
 
-def _closures(scores: Mapping[str, Any]) -> str:
-    kept = scores.get("closures_kept")
-    if kept is None:
-        return ""
-    count = round(kept["value"] * kept["n"])
-    return _row("p, b, m", f"{count} of {kept['n']}", "heard at which the lips are seen to shut")
-
-
 def _identity(scores: Mapping[str, Any], absent: Mapping[str, str]) -> str:
     same = scores.get("csim")
     if same is None:
-        return _row("Likeness", "not measured", escape(absent.get("identity", "")))
+        why = absent.get("identity", "")
+        return _row("Likeness", "not measured", escape(why)) if why else ""
     worst = scores.get("csim_worst")
     text = "cosine to the portrait, 1 is the same picture; higher is better"
     if worst is not None:

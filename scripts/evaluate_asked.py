@@ -1,7 +1,7 @@
 """Is the emotion that was asked for seen, in still frames and in speech? Writes asked.json.
 
     TALKGEN_DATA=../shared python scripts/evaluate_asked.py [--people 20] [--pairs 24]
-        [--only named|candidates|seeds|guide] [--out results/asked.json] [--sheets FOLDER]
+        [--only named|smiling|candidates|seeds|guide] [--out results/asked.json] [--sheets FOLDER]
 
 Londoners speak 2.4 s of sounds kept for measuring after 1.2 s of silence, in each of the eight
 emotions at strength 1, as `talkgen talk --crop --size 320` draws them. "still": frames of the
@@ -11,8 +11,9 @@ speech, which keeps the lips shut in silence. Two readers: our critic, and the o
 (`talkgen.training.independent_fer`). Our critic has learned from other people posed by the same
 renderer; the Londoners' pictures gave it geometry, never an emotion. `--pairs`: as many
 performances, each with the first of four candidates and with what the critics make of them,
-measured from frames. `--only` adds a part to what the file holds; `seeds` and `guide`, several
-seeds or guidance alone, are done only then.
+measured from frames. "smiling": the same people from pictures in which they smile, which an emotion
+takes away first. `--only` adds a part to what the file holds; `smiling`, `seeds` and `guide`,
+several seeds or guidance alone, are done only then.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--pairs", type=int, default=24)
-    parser.add_argument("--only", choices=("named", *OPTIONS))
+    parser.add_argument("--only", choices=("named", "smiling", *OPTIONS))
     parser.add_argument("--critic", default="expression", help="a checkpoint: name or folder")
     parser.add_argument("--out", type=Path, default=Path("results/asked.json"))
     parser.add_argument("--sheets", type=Path, help="folder for pictures to look at")
@@ -95,6 +96,9 @@ def main() -> None:
     found: dict[str, Any] = {"what": __doc__.split("\n\n")[2].replace("\n", " ")}
     if args.only in (None, "named"):
         found |= name_all(bench, args.people, args.sheets)
+    if args.only == "smiling":
+        bench.kind = "smiling"
+        found["smiling"] = name_all(bench, args.people, args.sheets)
     for name, options in OPTIONS.items():
         if args.only == name or (args.only is None and name == "candidates"):
             found[name] = pair_all(bench, args.pairs, **options)
@@ -136,16 +140,20 @@ class Bench:
         first = [p for p in paths if p.stem.split("_")[0] in KEPT_ASIDE]
         rest = [p for p in paths if p not in first]
         self.paths = first + rest[:: max(1, len(rest) // 13)]
+        self.kind = "neutral"
 
     def person(self, number: int) -> str:
         """Return the name of a person."""
         return self.paths[number % len(self.paths)].stem.split("_")[0]
 
     def portrait(self, number: int) -> Any:
-        """Return the portrait of a person."""
+        """Return the portrait of a person, neutral or smiling as `kind` says."""
         from talkgen.pipelines.portrait import load_portrait
 
-        return load_portrait(self.pipeline.analyzer, self.paths[number % len(self.paths)])
+        path = self.paths[number % len(self.paths)]
+        return load_portrait(
+            self.pipeline.analyzer, path.with_name(path.name.replace("neutral", self.kind))
+        )
 
     def speech(self, number: int, *, quiet: float = QUIET_S) -> Audio:
         """Return silence, then a part of a sound; parts differ from number to number."""
@@ -208,6 +216,7 @@ def performances(bench: Bench, number: int) -> Iterator[Performance]:
     """Yield the eight performances of a person."""
     from talkgen.io.audio import as_speech
     from talkgen.motion.chunks import joined
+    from talkgen.pipelines.draw import giving_way
     from talkgen.pipelines.portrait import cropped, prepared
     from talkgen.pipelines.talk import asked as parsed
     from talkgen.pipelines.talk import motion_chunks
@@ -216,10 +225,11 @@ def performances(bench: Bench, number: int) -> Iterator[Performance]:
     pipeline, sound = bench.pipeline, as_speech(bench.speech(number))
     ready = prepared(pipeline.renderer, cropped(bench.portrait(number)), SIZE)
     for index, name in enumerate(EMOTIONS):
-        motion = joined(
-            motion_chunks(pipeline.generator, sound, ENGINE_FPS, seed=8 * number + index,
-                          emotion=parsed(name))
-        )  # fmt: skip
+        feeling = parsed(name)
+        spoken = motion_chunks(
+            pipeline.generator, sound, ENGINE_FPS, seed=8 * number + index, emotion=feeling
+        )
+        (motion,) = giving_way([joined(spoken)], feeling)
         lids = motion.blendshapes[:, 0]
         parts = {"still": STILL, "speaking": range(SPOKEN_FROM, len(motion), EVERY)}
         one = Performance(bench.person(number), name)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from talkgen.audio.vad import silent_stretches
+from talkgen.motion.giving import REST_KEPT
 from talkgen.training.behaviour_measure import speech_frames
 from talkgen.types import Audio, Emotion, FloatArray, Motion
 
@@ -88,7 +89,8 @@ class Reader:
 
 
 def frames_of(motion: Motion, frames: list[int]) -> Motion:
-    """Those frames of a motion."""
+    """Those frames of a motion, with what they keep of a portrait's rest."""
     return Motion(
-        motion.blendshapes[frames], motion.rotation[frames], motion.translation[frames]
-    )
+        motion.blendshapes[frames], motion.rotation[frames], motion.translation[frames],
+        extra={name: motion.extra[name][frames] for name in {REST_KEPT} & motion.extra.keys()},
+    )  # fmt: skip
