@@ -29,8 +29,8 @@ def table() -> str:
     made = found["demo"]
     return (
         f"| what | target | measured |\n|---|---|---|\n{lines}\n\n"
-        f"{made['date']}, {made['machine']}; all figures: `results/{{demo, edit, asked}}.json`. Our "
-        "critic learned from other people drawn by the same renderer."
+        f"{made['date']}, {made['machine']}; all figures: `results/{{demo, edit, asked}}.json`. "
+        "Our critic learned from other people drawn by the same renderer."
     )
 
 
@@ -71,7 +71,7 @@ def _smiling(asked: dict[str, Any]) -> list[tuple[str, str, str]]:
     ours, other = asked["smiling"]["our critic"], asked["smiling"]["independent"]
     return [
         ("`talk`, smiling sources, while speaking: our critic; another's (7 classes) ↑", "",
-         f"{ours['speaking']['accuracy']:.0%}; {other['speaking']['accuracy']:.0%}"),
+         f"{ours['speaking']['top1']:.0%}; {other['speaking']['top1']:.0%}"),
     ]  # fmt: skip
 
 
