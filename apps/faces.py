@@ -21,6 +21,7 @@ import gradio as gr
 
 from talkgen.apps.picker_look import CSS, SCRIPT
 from talkgen.apps.status import error_html, hint_html
+from talkgen.apps.work import plain
 from talkgen.errors import InputError, TalkgenError
 from talkgen.io.points import FIVE
 
@@ -107,7 +108,7 @@ def face_picker(page: Page, image: gr.Image, *, markable: bool = True) -> FacePi
         try:
             found = see(page, path, request, markable)
         except TalkgenError as error:
-            yield [None, None, None, count + 1, error_html(str(error)), *_board(None)]
+            yield [None, None, None, count + 1, error_html(plain(page, str(error))), *_board(None)]
             return
         first = 1 if len(found.boxes) > 1 else None
         yield [found, first, None, count + 1, told(found, first), *_board(found, first)]

@@ -51,10 +51,11 @@ class Faults:
 
     `slot` makes one where the layout stands; its words tell which of a command's errors belong
     there: names of parameters, then any word of the message. What fits nowhere goes to `rest`,
-    the work area's own line.
+    the work area's own line. No line tells of the server's folders.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, page: Page) -> None:
+        self._page = page
         self.slots: dict[str, gr.HTML] = {}
         self._words: dict[str, tuple[str, ...]] = {}
         self.rest: gr.HTML | None = None
@@ -88,7 +89,7 @@ class Faults:
         """Return the updates that show one error next to what caused it, and no other."""
         from talkgen.apps.status import error_html
 
-        text = str(error)
+        text = plain(self._page, str(error))
         known = field_name or getattr(error, "at", None)
         if known not in self.slots:
             known = self._slot_of(known) or self.place(text)
@@ -132,7 +133,7 @@ class WorkArea:
                 calls = await asyncio.to_thread(make, values, request)  # it reads whole files
                 job = page.jobs.submit(calls, visitor_of(request))
             except TalkgenError as error:
-                yield {**self._idle(), **self.faults.shown(plain(page, str(error)), _at(error))}
+                yield {**self._idle(), **self.faults.shown(error)}
                 return
             session = request.session_hash or ""
             self._jobs[session] = job
@@ -148,7 +149,7 @@ class WorkArea:
                         seen = there
                         updates |= _new(show(now, calls), sent)
                     yield updates
-                yield {**self._ended(page, job), **_new(show(job, calls), sent)}
+                yield {**self._ended(job), **_new(show(job, calls), sent)}
             finally:
                 self._jobs.pop(session, None)
                 page.ended(session, job)
@@ -177,10 +178,10 @@ class WorkArea:
 
         return {self.status: gr.update(value=status_html(job), visible=True)}
 
-    def _ended(self, page: Page, job: Job) -> Updates:
+    def _ended(self, job: Job) -> Updates:
         if job.error is None:
             return {**self._idle(), **self._said(job)}
-        return {**self._idle(), **self.faults.shown(plain(page, job.error), job.error_at)}
+        return {**self._idle(), **self.faults.shown(job.error, job.error_at)}
 
 
 def work_area(label: str, name: str, faults: Faults) -> WorkArea:
@@ -221,7 +222,3 @@ def _new(updates: Updates, sent: Updates) -> Updates:
     out = {part: update for part, update in updates.items() if sent.get(part) != update}
     sent |= out
     return out
-
-
-def _at(error: Exception) -> str | None:
-    return getattr(error, "at", None)

@@ -66,7 +66,7 @@ class Fields:
 
 def dub_tab(page: Page) -> None:
     """Build the tab."""
-    faults, looking = Faults(), Faults()
+    faults, looking = Faults(page), Faults(page)
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=4, min_width=320, elem_classes="controls"):
             example = example_button(page, "Other words for a clip", "dub-example", CLIP, SPEECH)

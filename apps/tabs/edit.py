@@ -66,7 +66,7 @@ class Fields:
 
 def edit_tab(page: Page) -> None:
     """Build the tab."""
-    faults = Faults()
+    faults = Faults(page)
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=4, min_width=320, elem_classes="controls"):
             fields = _fields(page, faults)

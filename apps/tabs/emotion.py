@@ -72,7 +72,7 @@ class Fields:
 
 def emotion_tab(page: Page) -> None:
     """Build the tab."""
-    faults = Faults()
+    faults = Faults(page)
     with gr.Row(elem_classes="bench mixer"):
         with gr.Column(scale=3, min_width=260, elem_classes="controls source"):
             example = _example(page)

@@ -47,7 +47,7 @@ class Fields:
 
 def score_tab(page: Page) -> None:
     """Build the tab."""
-    faults = Faults()
+    faults = Faults(page)
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=4, min_width=320, elem_classes="controls"):
             fields = _fields(page, faults)

@@ -92,7 +92,7 @@ class Results:
 
 def talk_tab(page: Page) -> None:
     """Build the tab."""
-    faults = Faults()
+    faults = Faults(page)
     with gr.Row(elem_classes="bench"):
         with gr.Column(scale=4, min_width=320, elem_classes="controls"):
             examples = _examples(page)

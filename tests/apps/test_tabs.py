@@ -68,7 +68,7 @@ def typed(tab: Any, page: Page, fields: Any, values: dict[Any, Any]) -> list[lis
 
 
 def test_score_says_what_was_asked(page: Page, filled: Callable[..., Any]) -> None:
-    fields = score._fields(page, Faults())
+    fields = score._fields(page, Faults(page))
     changed = {
         fields.video: "/u/clip.mp4", fields.source: "/u/me.jpg", fields.emotion: "happy:0.7",
         fields.picker.number: 2,
@@ -94,7 +94,7 @@ def test_a_report_can_run_no_script() -> None:
 
 
 def test_drive_moves_what_is_chosen(page: Page, filled: Callable[..., Any]) -> None:
-    fields = drive._fields(page, Faults())
+    fields = drive._fields(page, Faults(page))
     given = {fields.portrait: "/u/group.jpg", fields.driver: "/u/clip.webm"}
     made, judged = typed(drive, page, fields, filled(fields, given))
     assert made[:4] == ["talkgen", "drive", "group.jpg", "clip.webm"]
@@ -125,7 +125,7 @@ def test_the_driver_is_chosen_on_the_first_picture(tmp_path: Path) -> None:
 def test_a_face_marked_by_hand_is_driven_but_not_measured(
     page: Page, filled: Callable[..., Any]
 ) -> None:
-    fields = drive._fields(page, Faults())
+    fields = drive._fields(page, Faults(page))
     points = {
         name: [1.0, 2.0] for name in ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
     }
@@ -139,7 +139,7 @@ def test_a_face_marked_by_hand_is_driven_but_not_measured(
 
 
 def test_dub_is_told_who_speaks(page: Page, filled: Callable[..., Any]) -> None:
-    fields = dub._fields(page, gr.Video(), Faults())
+    fields = dub._fields(page, gr.Video(), Faults(page))
     given = {fields.video: "/u/clip.mp4", fields.speech: "/u/words.wav"}
     made, judged = typed(dub, page, fields, filled(fields, given))
     assert made == ["talkgen", "dub", "clip.mp4", "words.wav", "-o", "video.mp4"]
@@ -153,7 +153,7 @@ def test_two_people_say_what_the_command_reads(
     page: Page, filled: Callable[..., Any], tmp_path: Path
 ) -> None:
     words = [write_sound(tmp_path / f"{name}.wav", seconds=0.5) for name in "ab"]
-    fields = dub._fields(page, gr.Video(), Faults())
+    fields = dub._fields(page, gr.Video(), Faults(page))
     given = {
         fields.video: "/u/clip.mp4", fields.speech: str(words[0]), fields.person: 2,
         fields.second["speech"]: str(words[1]), fields.second["person"]: 1,
@@ -199,7 +199,7 @@ def test_people_are_those_that_the_command_lists(tmp_path: Path) -> None:
 
 
 def test_edit_asks_for_what_the_fields_say(page: Page, filled: Callable[..., Any]) -> None:
-    fields = edit._fields(page, Faults())
+    fields = edit._fields(page, Faults(page))
     given = {
         fields.portrait: "/u/me.jpg", fields.emotion: "happy:0.5+surprise:0.3",
         fields.units: "AU12:0.8", fields.pose["yaw"]: -10, fields.gaze["y"]: 4.5,
@@ -230,7 +230,7 @@ def test_edit_asks_for_what_the_fields_say(page: Page, filled: Callable[..., Any
 def test_a_wrong_text_is_blamed_on_its_field(
     page: Page, filled: Callable[..., Any], name: str, text: str, where: str
 ) -> None:
-    fields = edit._fields(page, Faults())
+    fields = edit._fields(page, Faults(page))
     with pytest.raises(FieldError) as found:
         edit.wanted(fields, filled(fields, {getattr(fields, name): text}))
     assert found.value.at == where

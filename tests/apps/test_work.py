@@ -17,10 +17,10 @@ from talkgen.errors import InputError  # noqa: E402
 
 
 @pytest.fixture
-def faults() -> Any:
+def faults(page: Page) -> Any:
     """Places as Talk has them."""
     with gr.Blocks():
-        found = Faults()
+        found = Faults(page)
         found.slot("portrait", "face", "landmarks", "picture")
         found.slot("speech", "audio", "sound")
         found.slot("emotion", "strength")
@@ -71,6 +71,9 @@ def test_messages_are_escaped_and_name_no_folder(faults: Faults, page: Page) -> 
     assert "<b>x</b>" not in faults.shown("face <b>x</b>")[faults.slots["portrait"]]["value"]
     path = page.root / "made" / "someone" / "video.mp4"
     assert plain(page, f"cannot read {str(path)!r}") == "cannot read 'video.mp4'"
+    shown = faults.shown(f"{str(path)!r} is damaged, no sound")[faults.slots["speech"]]["value"]
+    assert "video.mp4" in shown
+    assert str(page.root) not in shown
     assert "&lt;i&gt;" in notes_html(["<i>"])
 
 
