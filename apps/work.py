@@ -85,15 +85,24 @@ class Faults:
         """Return the updates that take every error away."""
         return {slot: gr.update(value="", visible=False) for slot in self.slots.values()}
 
-    def shown(self, error: str | Exception, field_name: str | None = None) -> Updates:
-        """Return the updates that show one error next to what caused it, and no other."""
+    def shown(
+        self,
+        error: str | Exception,
+        field_name: str | None = None,
+        *,
+        otherwise: str | None = None,
+    ) -> Updates:
+        """Return the updates that show one error next to what caused it, and no other.
+
+        otherwise : the field it is shown at where it speaks of none; None: `rest`
+        """
         from talkgen.apps.status import error_html
 
         text = plain(self._page, str(error))
         known = field_name or getattr(error, "at", None)
         if known not in self.slots:
             known = self._slot_of(known) or self.place(text)
-        slot = self.slots.get(known or "", self.rest)
+        slot = self.slots.get(known or otherwise or "", self.rest)
         return {**self.cleared(), slot: gr.update(value=error_html(text), visible=True)}
 
 

@@ -226,7 +226,7 @@ def _bind_preview(page: Page, fields: Fields, faults: Faults, parts: Sequence[gr
         except NoFaceError:  # the picker says so, and what to do
             return nothing
         except TalkgenError as error:
-            return faults.shown(error)
+            return faults.shown(error, otherwise="portrait")
         return {
             preview: gr.update(value=still, visible=True), waiting: gr.update(visible=False),
             remarks: gr.update(value=notes_html(notes), visible=bool(notes)), **faults.cleared(),

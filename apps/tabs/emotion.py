@@ -32,7 +32,7 @@ from talkgen.apps.reading import Reader
 from talkgen.apps.tabs.talk import PRESETS
 from talkgen.apps.uploads import LONGEST_SPEC, picture, spec, visitor_of
 from talkgen.apps.work import PRIVATE, Faults, Updates, at, work_area
-from talkgen.errors import InputError, TalkgenError
+from talkgen.errors import InputError, NoFaceError, TalkgenError
 from talkgen.motion.facs import VALENCE_AROUSAL
 from talkgen.types import EMOTIONS, ImageArray
 
@@ -181,7 +181,7 @@ def _bind_views(
                     shown = _spread(fields, asked, source)
                 drawn = _preview(page, fields, parts, values, asked, request)
             except TalkgenError as error:  # of a word that is not yet written to its end, nothing
-                return nothing if typing else faults.shown(error)
+                return nothing if typing else faults.shown(error, otherwise="portrait")
             return {**shown, **faults.cleared(), **drawn}
 
         event(hear, {source, fields.text, *fields.shown()}, outputs, **QUIET)
@@ -232,16 +232,22 @@ def _preview(
     """Return the updates that show the portrait under an emotion; none without a portrait."""
     preview, waiting, use = parts
     if not values[fields.portrait]:
-        return {
-            preview: gr.update(value="", visible=False), waiting: gr.update(visible=True),
-            use: gr.update(visible=False),
-        }  # fmt: skip
+        return _undrawn(parts)
     still = _drawn(page, fields, values, text, request, close=bool(values[fields.close]))
     words = f"The portrait, {text}" if text else "The portrait as photographed"
     shown = f'<img class="preview" alt="{escape(words)}" src="{data_url(still)}">'
     return {
         preview: gr.update(value=shown, visible=True), waiting: gr.update(visible=False),
         use: gr.update(visible=True),
+    }  # fmt: skip
+
+
+def _undrawn(parts: Sequence[gr.Component]) -> Updates:
+    """Return the updates that take the preview away."""
+    preview, waiting, use = parts
+    return {
+        preview: gr.update(value="", visible=False), waiting: gr.update(visible=True),
+        use: gr.update(visible=False),
     }  # fmt: skip
 
 
@@ -291,8 +297,10 @@ def _bind_portrait(
                 text = spec(values[fields.text]) or ""
                 views = _spread(fields, text, fields.text)
             drawn = _preview(page, fields, parts, values, text, request)
+        except NoFaceError:  # the picker says so, and what to do
+            return {**_undrawn(parts), **faults.cleared()}
         except TalkgenError as error:
-            return faults.shown(error)
+            return {**_undrawn(parts), **faults.shown(error, otherwise="portrait")}
         return {**views, **faults.cleared(), **drawn}
 
     outputs = [*fields.views(), *parts, *faults.slots.values()]

@@ -59,6 +59,9 @@ def test_a_named_field_or_parameter_comes_first(faults: Faults) -> None:
     assert "no face here" in shown[faults.slots["emotion"]]["value"]
     assert "seed" in faults.shown("no face: seed", "seed")[faults.slots["more"]]["value"]
     assert not any(update["value"] for update in faults.cleared().values())
+    shown = faults.shown("the file is damaged", otherwise="portrait")
+    assert "damaged" in shown[faults.slots["portrait"]]["value"]
+    assert faults.rest not in shown
 
 
 def test_fields_are_blamed_once() -> None:
