@@ -3,7 +3,8 @@ const rows = () => [...element.querySelectorAll("[data-name]")];
 const range = (row) => row.querySelector("input[type=range]");
 const number = (row) => row.querySelector("input[type=number]");
 const value = (row) => Number(range(row).value);
-let held = null, typing = null, waiting = false;
+const LET_GO_MS = 1200;
+let held = null, last = null, typing = null, waiting = false, timer = 0;
 const put = (row, v) => {
   range(row).value = v;
   range(row).style.setProperty("--at", `${100 * v}%`);
@@ -16,7 +17,7 @@ const read = () => {
 };
 const say = () => {
   const values = Object.fromEntries(rows().map((row) => [row.dataset.name, value(row)]));
-  props.value = JSON.stringify({ moved: held.dataset.name, ...values });
+  props.value = JSON.stringify({ moved: last.dataset.name, ...values });
 };
 const send = () => {
   if (waiting) return;
@@ -32,19 +33,23 @@ element.addEventListener("input", (event) => {
   const row = event.target.closest("[data-name]");
   if (!row) return;
   const v = Math.min(1, Math.max(0, Number(event.target.value) || 0));
-  held = row;
+  clearTimeout(timer);
+  held = last = row;
   typing = event.target.type === "number" ? row : null;
   put(row, v);
   send();
 });
-// Once let go, the row shows what comes of it, though not before it was sent; between two presses of
-// an arrow key it is not let go.
+// Once let go for a while, the row shows what comes of it: an earlier move may still be on its way,
+// and its answer must not undo the last one. Between two presses of an arrow key it is not let go.
 for (const kind of ["change", "focusout"])
-  element.addEventListener(kind, () => requestAnimationFrame(() => requestAnimationFrame(() => {
-    if (held && !held.contains(document.activeElement)) held = typing = null;
-  })));
+  element.addEventListener(kind, () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      if (held && !held.contains(document.activeElement)) held = typing = null;
+    }, LET_GO_MS);
+  });
 watch("value", () => {
   read();
-  if (held) say(); // what the hand is on has gone further than the answer
+  if (last) say(); // what is sent next names what was moved; a held row has gone further than this
 });
 read();
