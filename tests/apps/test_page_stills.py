@@ -65,6 +65,21 @@ def test_the_preview_follows_the_emotion(visit: Callable[..., Visitor]) -> None:
     assert preview.get_attribute("alt") == "The portrait, happy:0.9"
 
 
+def test_quick_presses_are_neither_lost_nor_an_error(visit: Callable[..., Visitor]) -> None:
+    panel, preview = opened_mixer(visit())
+    sad, text = slider(panel, "sad"), panel.get_by_label("Emotion as text")
+    sad.focus()
+    for _ in range(14):
+        sad.press("ArrowRight")
+    panel.get_by_text("Close-up").click()  # lets go while answers are on their way
+    preview.page.wait_for_function(
+        "(field) => field.value === 'sad:0.14'", arg=text.element_handle()
+    )
+    preview.page.wait_for_timeout(2500)
+    assert (sad.input_value(), text.input_value()) == ("0.14", "sad:0.14")
+    assert not panel.get_by_role("alert").filter(visible=True).count()
+
+
 def test_all_views_show_the_same_emotion(visit: Callable[..., Visitor]) -> None:
     visitor = visit()
     panel, preview = opened_mixer(visitor)
