@@ -28,6 +28,8 @@ SURE_GAZE = 0.3
 NOTICED_RAD = float(np.deg2rad(1.0))
 TILE_PX = 256
 """Side of a picture on a sheet, where no size is given."""
+MOST_ON_SHEET = 100_000_000
+"""Pixels of all pictures on a sheet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +158,8 @@ class EditPipeline:
         check_size(size)
         wanted = as_still(emotion, au, pose, gaze)
         plan = sheet_of(emotion, au, wanted) if sheet else None
+        if plan is not None:
+            check_sheet(len(plan.stills), size or TILE_PX)
         given = isinstance(portrait, Portrait)
         source = SourcePicture(portrait.image) if given else as_source(portrait)
         shown = load_portrait(
@@ -193,6 +197,15 @@ def check_size(size: int | None) -> None:
     """Raise InputError for a longer side that is out of range; None is the picture's own."""
     if size is not None and not MIN_SIZE <= size <= MAX_SIZE:
         raise InputError(f"`size` is {size}, {MIN_SIZE} to {MAX_SIZE} pixels are possible")
+
+
+def check_sheet(pictures: int, size: int) -> None:
+    """Raise InputError where so many pictures of so many pixels a side are too many for a sheet."""
+    if pictures * size**2 > MOST_ON_SHEET:
+        most = int((MOST_ON_SHEET / pictures) ** 0.5)
+        raise InputError(
+            f"`size` is {size}, on a sheet of {pictures} pictures at most {most} is possible"
+        )
 
 
 def apart(over_white: ImageArray, over_black: ImageArray) -> tuple[ImageArray, Any]:

@@ -177,6 +177,8 @@ def test_sizes_and_crops(pipeline: EditPipeline, portrait: Portrait) -> None:
 
 
 def test_sheets_hold_every_emotion(pipeline: EditPipeline, portrait: Portrait) -> None:
+    with pytest.raises(InputError, match="`size` is 4000, on a sheet of 24 pictures at most 2041"):
+        pipeline(portrait, sheet=True, size=4000)
     sheet = pipeline(portrait, sheet=True, size=96, pose="8,0,0").image
     across, down = len(EMOTIONS) * 96, len(STRENGTHS) * 96
     assert sheet.shape[0] > down
