@@ -19,7 +19,7 @@ from gradio.utils import get_function_description, get_function_params
 
 from talkgen.apps.call import Call, made
 from talkgen.apps.defaults import usual
-from talkgen.apps.faces import face_values
+from talkgen.apps.faces import face_values, judged_values
 from talkgen.apps.job import Job
 from talkgen.apps.page import Page
 from talkgen.apps.uploads import picture, sound, spec, video, visitor_of, words
@@ -91,7 +91,7 @@ def _talk(page: Page) -> Callable[..., Any]:
             crop: Whether only a square about the head is shown.
             face: Which face, from 1, largest first; else the largest.
             landmarks: right_eye, left_eye, nose, mouth_right and mouth_left as [x, y] in pixels.
-            measure: Whether the report is made, which takes as long as the video; else it is empty.
+            measure: Whether the report is made, which doubles the time; never with landmarks.
         Returns:
             video: The video, an MP4.
             motion: Its motion, a CSV.
@@ -105,7 +105,7 @@ def _talk(page: Page) -> Callable[..., Any]:
                 "size": size, "fps": fps, "seed": seed, "candidates": candidates, "still": still,
                 "crop": crop, **_face(page, face, landmarks, request),
             }  # fmt: skip
-            if text.strip() and speech is None:
+            if (text or "").strip() and speech is None:
                 said = {"text": words(text), "voice": voice}
                 out.append(Call("say", said, {"output": "speech.wav"}, "reading the text aloud"))
                 asked["speech"] = made("output")
@@ -113,8 +113,9 @@ def _talk(page: Page) -> Callable[..., Any]:
                 asked["speech"] = sound(speech, page, request)
             written = {"output": "video.mp4", "motion_out": "motion.csv"}
             out.append(Call("talk", asked, written, "making the video"))
-            if measure:
-                judged = {"video": made("output"), "source": asked["portrait"]}
+            same = judged_values(asked["portrait"], face, landmarks, crop)
+            if measure and same is not None:
+                judged: dict[str, Any] = {"video": made("output"), **same}
                 if asked["emotion"] not in (None, "auto"):
                     judged["emotion"] = asked["emotion"]
                 out.append(Call("score", judged, {"json": "report.json"}, "measuring it"))

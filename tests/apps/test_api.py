@@ -111,6 +111,18 @@ def test_talk_makes_a_video_its_motion_and_its_report(talked: Any) -> None:
     assert "talkgen-demo" not in str(report)
 
 
+def test_a_face_marked_by_hand_is_not_measured(client: Any, short: Path) -> None:
+    points = {
+        "right_eye": [203, 101], "left_eye": [246, 103], "nose": [224, 127],
+        "mouth_right": [201, 139], "mouth_left": [245, 140],
+    }  # fmt: skip
+    *made, report = client.predict(
+        given(PORTRAIT), given(short), size="256", landmarks=points, api_name="/talk"
+    )
+    assert all(Path(path).stat().st_size for path in made)
+    assert report == {}  # no critic would find the face in a picture where none was found
+
+
 def test_a_text_is_read_aloud_where_that_is_installed(client: Any) -> None:
     from talkgen.audio.speak import installed
 
