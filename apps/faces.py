@@ -6,9 +6,7 @@ points are placed by clicks, by arrow keys and Enter, or typed in pixels.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+import numpy as np
 
+from talkgen.apps.inline import data_url
 from talkgen.apps.picker_look import CSS, SCRIPT
 from talkgen.apps.status import error_html, hint_html
 from talkgen.apps.work import plain
@@ -316,10 +316,7 @@ def data_address(image: ImageArray) -> str:
     from PIL import Image, ImageOps
 
     side = min(max(*image.shape[:2], LEAST_PX), SHOWN_PX)
-    picture = ImageOps.contain(Image.fromarray(image), (side, side))
-    data = io.BytesIO()
-    picture.save(data, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
+    return data_url(np.asarray(ImageOps.contain(Image.fromarray(image), (side, side))))
 
 
 def _shown(found: Seen) -> str:

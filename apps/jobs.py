@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from talkgen.apps.call import Call, written
+from talkgen.apps.files import MADE
 from talkgen.apps.job import Job
 from talkgen.apps.line import FairLine
 from talkgen.apps.pace import Usual, begins_in
@@ -27,12 +28,8 @@ log = logging.getLogger("talkgen")
 
 PATIENCE_S = 3.0
 """How long a worker that shall cancel may go on before it is ended."""
-MADE = "made"
-"""Folder for what is made, below the root."""
 ITS_SHARE = 0.5
 """So much of the waiting line may be one visitor's."""
-
-
 ITS_JOBS = 30
 """So many ended jobs of a visitor are kept with their files; older ones go."""
 TROUBLE_S = 1.0

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from talkgen.apps.files import MADE
+
 if TYPE_CHECKING:
     from talkgen.apps.jobs import Job, Jobs
     from talkgen.apps.settings import Settings
@@ -43,7 +45,7 @@ class Page:
 
     def folder(self, visitor: str) -> Path:
         """Return where files that are made for a visitor lie."""
-        return self.root / "made" / visitor
+        return self.root / MADE / visitor
 
     def begun(self, session: str, job: Job) -> None:
         """Remember a job of an open page."""

@@ -47,14 +47,21 @@ class Screen:
         video, motion, report = (file_of(job, name) for name in (VIDEO, MOTION, REPORT))
         if video is not None:
             out[self.video] = gr.update(value=str(video), visible=True)
+        emotion = asked_of(calls)
         if motion is not None:
             silence = [] if report is None else silence_of(report)
-            out[self.plot] = gr.update(value=motion_plot(motion, silence), visible=True)
+            plot = motion_plot(motion, silence, report, emotion)
+            out[self.plot] = gr.update(value=plot, visible=True)
         if report is not None:
-            out[self.report] = gr.update(
-                value=hint_html(about) + report_html(report, None), visible=True
-            )
+            text = hint_html(about) + report_html(report, emotion)
+            out[self.report] = gr.update(value=text, visible=True)
         return out
+
+
+def asked_of(calls: Sequence[Call]) -> str | None:
+    """Return the emotion that the last call measures a video against, None where it does not."""
+    emotion = calls[-1].values.get("emotion")
+    return emotion if isinstance(emotion, str) else None
 
 
 def screen(name: str, text: str, files: Sequence[str]) -> Screen:

@@ -21,6 +21,7 @@ from talkgen.apps.emotion_views import (
     with_strength,
     with_unit,
 )
+from talkgen.apps.examples import PORTRAIT, example_button, fills
 from talkgen.apps.faces import FacePicker, face_picker, face_values
 from talkgen.apps.fields import Picture
 from talkgen.apps.inline import data_url
@@ -36,7 +37,7 @@ from talkgen.errors import InputError, NoFaceError, TalkgenError
 from talkgen.motion.facs import VALENCE_AROUSAL
 from talkgen.types import EMOTIONS, ImageArray
 
-PORTRAIT, STILL = "portrait.jpg", "still.png"
+STILL = "still.png"
 PAD = (Path(__file__).parents[1] / "assets" / "pad.js").read_text("utf-8")
 REST_S = 0.2
 """How long nothing may move before the critic looks."""
@@ -75,7 +76,7 @@ def emotion_tab(page: Page) -> None:
     faults = Faults(page)
     with gr.Row(elem_classes="bench mixer"):
         with gr.Column(scale=3, min_width=260, elem_classes="controls source"):
-            example = _example(page)
+            example = example_button(page, "Astronaut", "emotion-example", PORTRAIT)
             portrait = Picture("Portrait", elem_id="emotion-portrait", height=200)
             picker = face_picker(page, portrait)
             faults.slot("portrait", "face", "landmarks", "picture")
@@ -111,11 +112,7 @@ def emotion_tab(page: Page) -> None:
     look = _bind_portrait(page, fields, faults, [preview, waiting, use])
     _bind_reading(page, fields, reading)
     _bind_talk(page, fields, use, look)
-    if example is not None:
-        example.click(
-            lambda: str(page.examples[PORTRAIT]), None, portrait, show_progress="hidden",
-            api_visibility=PRIVATE,
-        )  # fmt: skip
+    fills(page, example, {portrait: PORTRAIT})
 
     def make(values: Mapping[Any, Any], request: gr.Request) -> Sequence[Call]:
         return calls(page, fields, values, request)
@@ -129,14 +126,6 @@ def emotion_tab(page: Page) -> None:
     del empty[waiting]
     outputs = [part for part in kept.outputs() if part is not waiting]
     area.runs(page, [*fields.shown(), text], make, show, outputs, empty)
-
-
-def _example(page: Page) -> gr.Button | None:
-    if PORTRAIT not in page.examples:
-        return None
-    with gr.Row(elem_classes="tries"):
-        gr.HTML("<span>Example</span>", elem_classes="tries-name")
-        return gr.Button("Astronaut", size="sm", elem_id="emotion-example")
 
 
 def _unit_names() -> dict[str, dict[str, str]]:

@@ -20,10 +20,10 @@ from talkgen.apps.job import Job
 from talkgen.apps.outcome import blank, file_of, outcome
 from talkgen.apps.page import Page
 from talkgen.apps.results import report_html
+from talkgen.apps.screen import REPORT, REPORT_PAGE, asked_of
 from talkgen.apps.uploads import picture, spec, video
 from talkgen.apps.work import Faults, Updates, at, work_area
 
-REPORT, REPORT_PAGE = "report.json", "report.html"
 PAGE_CSS = """
 iframe { width: 100%; height: 85vh; box-sizing: border-box; background: #fff; border-radius: 8px;
   border: 1px solid var(--border-color-primary); }
@@ -123,9 +123,7 @@ def _shown(said: gr.HTML, whole: gr.HTML, job: Job, asked: Sequence[Call]) -> Up
     report, written = file_of(job, REPORT), file_of(job, REPORT_PAGE)
     out: Updates = {}
     if report is not None:
-        emotion = asked[-1].values.get("emotion")
-        text = report_html(report, emotion if isinstance(emotion, str) else None)
-        out[said] = gr.update(value=text, visible=True)
+        out[said] = gr.update(value=report_html(report, asked_of(asked)), visible=True)
     if written is not None:
         html = page_html(written.read_text("utf-8"), "The whole report")
         out[whole] = gr.update(value=html, visible=True)

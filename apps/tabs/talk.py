@@ -8,24 +8,18 @@ from typing import Any
 
 import gradio as gr
 
+from talkgen.apps.again import shows_last
 from talkgen.apps.at_once import checked_at_once
 from talkgen.apps.call import Call, made
 from talkgen.apps.defaults import has, usual
+from talkgen.apps.examples import PORTRAIT, SPEECH, tries
 from talkgen.apps.faces import FacePicker, face_picker, face_values, judged_values
-from talkgen.apps.fields import Film, Picture, Sound
+from talkgen.apps.fields import Picture, Sound
 from talkgen.apps.job import Job
-from talkgen.apps.outcome import Outcome, blank, file_of, outcome
 from talkgen.apps.page import Page
-from talkgen.apps.results import FOLLOW, motion_plot, report_html, silence_of
+from talkgen.apps.screen import MOTION, REPORT, REPORT_PAGE, VIDEO, Screen, screen
 from talkgen.apps.uploads import picture, sound, spec, visitor_of, words
-from talkgen.apps.work import (
-    PRIVATE,
-    Faults,
-    Updates,
-    WorkArea,
-    at,
-    work_area,
-)
+from talkgen.apps.work import PRIVATE, Faults, Updates, WorkArea, at, work_area
 from talkgen.audio.speak import FASTEST, SLOWEST, check_speech, installed, voices
 from talkgen.types import EMOTIONS
 
@@ -41,9 +35,7 @@ EXAMPLES = {
     "Sad news": "sad:0.9",
     "From sad to happy": "0:sad:0.9,2.8:happy:0.8",
 }
-PORTRAIT, SPEECH = "portrait.jpg", "speech.flac"
 RECORDED, TYPED = "Recording", "Typed text"
-VIDEO, MOTION, REPORT, REPORT_PAGE = "video.mp4", "motion.csv", "report.json", "report.html"
 
 
 @dataclass(frozen=True)
@@ -68,28 +60,6 @@ class Fields:
         return [self.portrait, *picked, self.speech, *typed, self.emotion, *self.more.values()]
 
 
-@dataclass(frozen=True)
-class Results:
-    """Where the video and all that belongs to it is shown."""
-
-    video: Film
-    kept: Outcome
-    report: gr.HTML
-    plot: gr.HTML
-
-    def outputs(self) -> list[Any]:
-        """All of them."""
-        return [self.video, *self.kept.outputs(), self.report, self.plot]
-
-    def empty(self) -> Updates:
-        """Return the updates that take away what an earlier run made."""
-        return {
-            **self.kept.empty(), self.video: gr.update(value=None, visible=False),
-            self.report: gr.update(value="", visible=False),
-            self.plot: gr.update(value="", visible=False),
-        }  # fmt: skip
-
-
 def talk_tab(page: Page) -> None:
     """Build the tab."""
     faults = Faults(page)
@@ -99,8 +69,16 @@ def talk_tab(page: Page) -> None:
             fields = _fields(page, faults)
             area = work_area("Make the video", "talk", faults)
         with gr.Column(scale=6, min_width=320, elem_classes="stage"):
-            results = _results()
-    _bind(page, fields, area, results)
+            shown = screen(
+                "talk", "The video appears here, then its report.",
+                (VIDEO, MOTION, REPORT, REPORT_PAGE),
+            )  # fmt: skip
+            again = gr.Button("Your last video", size="sm", visible=False, elem_id="talk-again")
+    shows_last(
+        page, again, "talk", lambda job: {**shown.empty(), **shown.shown(page, job, job.calls)},
+        shown.outputs(),
+    )  # fmt: skip
+    _bind(page, fields, area, shown)
     for emotion, button in examples.items():
         _load(page, fields, button, emotion)
     page.fields |= {
@@ -189,31 +167,18 @@ def _more() -> dict[str, Any]:
     return out
 
 
-def _results() -> Results:
-    waiting = blank("The video appears here, then its report.")
-    video = Film(
-        "Video", interactive=False, visible=False, elem_id="talk-video", autoplay=True, height=None,
-        buttons=["fullscreen"],
-    )  # fmt: skip
-    kept = outcome("talk", waiting, (VIDEO, MOTION, REPORT, REPORT_PAGE))
-    report = gr.HTML("", visible=False, elem_id="talk-report")
-    plot = gr.HTML("", visible=False, elem_id="talk-motion", js_on_load=FOLLOW)
-    return Results(video, kept, report, plot)
-
-
 def _examples(page: Page) -> dict[str, gr.Button]:
     """Return a button for each example, by emotion; none where their files are missing."""
     if not {PORTRAIT, SPEECH} <= page.examples.keys():
         return {}
-    with gr.Row(elem_classes="tries"):
-        gr.HTML("<span>Examples</span>", elem_classes="tries-name")
+    with tries(several=True):
         return {
             emotion: gr.Button(name, size="sm", elem_id=f"talk-example-{number}")
             for number, (name, emotion) in enumerate(EXAMPLES.items(), 1)
         }
 
 
-def _bind(page: Page, fields: Fields, area: WorkArea, results: Results) -> None:
+def _bind(page: Page, fields: Fields, area: WorkArea, shown: Screen) -> None:
     fields.preset.input(
         None, fields.preset, fields.emotion, js="(value) => value", api_visibility=PRIVATE
     )
@@ -223,14 +188,14 @@ def _bind(page: Page, fields: Fields, area: WorkArea, results: Results) -> None:
         js=f"(text) => [{known}].includes(text.trim()) ? text.trim() : 'other'",
     )  # fmt: skip
     if fields.source is not None:
-        shown = [fields.speech, fields.typed, fields.voice, fields.speed]
+        ways = [fields.speech, fields.typed, fields.voice, fields.speed]
 
         def switch(source: str) -> list[Any]:
             recorded = source == RECORDED
             return [gr.update(visible=recorded), *[gr.update(visible=not recorded)] * 3]
 
         fields.source.input(
-            switch, fields.source, shown, queue=False, show_progress="hidden",
+            switch, fields.source, ways, queue=False, show_progress="hidden",
             api_visibility=PRIVATE,
         )  # fmt: skip
 
@@ -238,9 +203,9 @@ def _bind(page: Page, fields: Fields, area: WorkArea, results: Results) -> None:
         return calls(page, fields, values, request)
 
     def show(job: Job, asked: Sequence[Call]) -> Updates:
-        return _shown(page, results, job, asked)
+        return shown.shown(page, job, asked)
 
-    area.runs(page, fields.inputs(), make, show, results.outputs(), results.empty())
+    area.runs(page, fields.inputs(), make, show, shown.outputs(), shown.empty())
 
 
 def _load(page: Page, fields: Fields, button: gr.Button, emotion: str) -> None:
@@ -290,22 +255,4 @@ def calls(
         if emotion and emotion != "auto":
             judged["emotion"] = emotion
         out.append(Call("score", judged, {"json": REPORT, "html": REPORT_PAGE}, "measuring it"))
-    return out
-
-
-def _shown(page: Page, results: Results, job: Job, asked: Sequence[Call]) -> Updates:
-    """Return the updates for what a job has made so far."""
-    video, motion, report = (file_of(job, name) for name in (VIDEO, MOTION, REPORT))
-    out = results.kept.shown(page, job, asked)
-    if video is not None:
-        out[results.kept.blank] = gr.update(visible=False)
-        out[results.video] = gr.update(value=str(video), visible=True)
-    given = asked[-1].values.get("emotion")
-    emotion = given if isinstance(given, str) else None
-    if motion is not None:
-        silence = [] if report is None else silence_of(report)
-        plot = motion_plot(motion, silence, report, emotion)
-        out[results.plot] = gr.update(value=plot, visible=True)
-    if report is not None:
-        out[results.report] = gr.update(value=report_html(report, emotion), visible=True)
     return out
