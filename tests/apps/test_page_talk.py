@@ -222,6 +222,32 @@ def test_who_leaves_makes_room(
     shown_video(other)
 
 
+def test_a_reload_is_asked_about_during_a_run_and_loses_no_result(
+    visit: Callable[..., Visitor], speech: Path, long_speech: Path
+) -> None:
+    visitor = visit()
+    asked: list[str] = []
+    visitor.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    panel = filled(visitor, speech)
+    run(panel).click()
+    shown_video(panel)
+    status(panel, "Done in")
+    visitor.page.reload()
+    assert asked == []
+    visitor.page.get_by_role("tab", name="Talk", exact=True).wait_for()
+    panel = visitor.tab("Talk")
+    panel.get_by_role("button", name="Your last video").click()
+    length, _ = plays(shown_video(panel))
+    assert length == pytest.approx(SHORT, abs=0.1)
+    panel.get_by_role("button", name="report.json").wait_for()
+    panel = filled(visitor, long_speech, size="512")
+    run(panel).click()
+    panel.get_by_text(re.compile(r"\d+ of \d+ frames")).wait_for(timeout=WHILE)
+    visitor.page.reload()
+    visitor.page.wait_for_load_state()
+    assert asked == ["beforeunload"]
+
+
 def test_a_typed_text_is_spoken(visit: Callable[..., Visitor]) -> None:
     visitor = visit()
     panel = visitor.tab("Talk")
