@@ -172,6 +172,10 @@ def _name(name: str) -> str:
         return name.upper()
     if name.lower() in AFFECT:
         return name.lower()
+    if not name:
+        raise InputError(f"an emotion lacks its name before or after a '+' or ':'; {_ways()}")
+    if re.fullmatch(r"AU\d+[LR]?", name.upper()):
+        raise InputError(f"unknown action unit {name!r}; possible are {', '.join(ACTION_UNITS)}")
     raise InputError(f"unknown emotion {name!r}; {_ways()}")
 
 
