@@ -116,8 +116,8 @@ def test_editable(tmp_path: Path) -> None:
     """An editable install finds everything in the checkout, from any folder."""
     source, site = tmp_path / "source", tmp_path / "site"
     source.mkdir()
-    for name in ("talkgen", "pipelines", "apps", "checkpoints", "pyproject.toml", "README.md",
-                 "LICENSE"):  # fmt: skip
+    for name in ("talkgen", "pipelines", "apps", "checkpoints", "examples", "pyproject.toml",
+                 "README.md", "LICENSE"):  # fmt: skip
         (source / name).symlink_to(ROOT / name)
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "-q",
