@@ -31,7 +31,7 @@ def edit(
         typer.Option(
             "-o", "--output", metavar="OUT.png",
             help="The picture, .png, .jpg or .webp. Colour profile and transparency are kept; in a "
-            ".png every pixel that does not move is the source's own.",
+            ".png every pixel that does not move is the source's own, at 8 bits.",
         ),
     ],
     emotion: Annotated[

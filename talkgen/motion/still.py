@@ -102,9 +102,9 @@ def as_still(
         raise InputError("`emotion` is 'auto', which needs a voice; name one, as in happy:0.7")
     felt = as_emotion(emotion)
     if felt is not None and len(felt) != 1:
+        shown = f"the track {emotion!r}" if isinstance(emotion, str) else "a track"
         raise InputError(
-            f"`emotion` is a track with {len(felt)} times, but a still has one; name one state, "
-            "as in happy:0.7"
+            f"`emotion` is {shown}, but a still has one moment; name one state, as in happy:0.7"
         )
     if units:
         tracks = {name: np.array([value], np.float32) for name, value in units.items()}

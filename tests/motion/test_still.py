@@ -134,7 +134,7 @@ def test_eyes_that_look_away_are_brought_back() -> None:
     ("asked", "words"),
     [
         ({"emotion": "auto"}, "`emotion` is 'auto', which needs a voice"),
-        ({"emotion": "0:neutral,2:happy"}, "`emotion` is a track with"),
+        ({"emotion": "0:neutral,2:happy"}, "`emotion` is the track"),
         ({"emotion": "happy+valence:0.2"}, "names 'happy' beside valence and arousal"),
         ({"au": "happy"}, "`au` is 'happy', action units are needed"),
         ({"au": "AU12+neutral"}, "action units are needed"),

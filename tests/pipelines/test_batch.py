@@ -219,7 +219,8 @@ def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
     assert kills == 2
     assert seen(folder) == {f"{n}.txt" for n in range(8)} | {"summary.csv"}
     assert all((folder / f"{n}.txt").read_text() == f"text {n}" for n in range(8))
-    assert 4 <= len(first) < 8
+    # two more each time, less what a kill met between the file and the line about it
+    assert 4 - kills <= len(first) < 8
     assert sorted(made(folder)) == sorted(f"{n}.txt" for n in range(8))
 
 
