@@ -180,7 +180,7 @@ def preview(args: Any) -> dict[str, Any]:
         running = [asked_talk(client, args, n) for n in range(args.talks)]
         time.sleep(2)
         busy = changes()
-        drawing = not running[-1].done()
+        drawing = not all(job.done() for job in running)  # they come in any order
         for job in running:
             job.cancel()
         browser.close()
