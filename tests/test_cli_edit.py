@@ -88,7 +88,7 @@ def test_edit_takes_points_where_no_face_is_found(run: Run, tmp_path: Path) -> N
     [
         (["--emotion", "glee"], "unknown emotion 'glee'"),
         (["--emotion", "auto"], "`emotion` is 'auto', which needs a voice"),
-        (["--emotion", "0:happy,2:sad"], "`emotion` is a track"),
+        (["--emotion", "0:happy,2:sad"], "`emotion` is the track"),
         (["--au", "AU12:7"], "the strength of 'AU12' is 7"),
         (["--pose", "10"], "`pose` is '10', degrees are needed, yaw,pitch,roll"),
         (["--gaze", "90,0"], "`gaze` is '90,0', -30 to 30 degrees are possible"),
