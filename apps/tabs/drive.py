@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,13 +13,14 @@ from talkgen.apps.at_once import checked_at_once
 from talkgen.apps.call import Call, made
 from talkgen.apps.defaults import usual
 from talkgen.apps.examples import CLIP, PORTRAIT, example_button, fills
-from talkgen.apps.faces import FacePicker, face_picker, face_values, judged_values
+from talkgen.apps.faces import FacePicker, face_picker, judged_values
 from talkgen.apps.fields import Film, Picture
 from talkgen.apps.film_faces import film_picker
+from talkgen.apps.given import SIZES, portrait_given
 from talkgen.apps.job import Job
 from talkgen.apps.page import Page
 from talkgen.apps.screen import MOTION, REPORT, REPORT_PAGE, VIDEO, screen
-from talkgen.apps.uploads import picture, video, visitor_of
+from talkgen.apps.uploads import video
 from talkgen.apps.work import Faults, FieldError, Updates, at, work_area
 
 REGIONS = {
@@ -28,7 +28,6 @@ REGIONS = {
 }  # fmt: skip
 WHOLE = ("pose", "expression", "eyes")
 """Together they are everything, which is what the command does if nothing is said."""
-SIZES = ("source", "256", "384", "512", "768", "1024")
 
 
 @dataclass(frozen=True)
@@ -101,10 +100,6 @@ def _fields(page: Page, faults: Faults) -> Fields:
     return Fields(portrait, picker, driver, driving, regions, measure, more)
 
 
-def _home(page: Page, request: gr.Request) -> Path:
-    return page.folder(visitor_of(request))
-
-
 def _more() -> dict[str, Any]:
     """Return the fields that few need, by parameter."""
     out: dict[str, Any] = {
@@ -131,10 +126,7 @@ def calls(
     page: Page, fields: Fields, values: Mapping[Any, Any], request: gr.Request
 ) -> Sequence[Call]:
     """Return the commands: `drive`, and `score` where it is to be measured."""
-    with at("portrait"):
-        face = picture(values[fields.portrait], page, request)
-        folder = _home(page, request)
-        which = face_values(values[fields.picker.number], values[fields.picker.landmarks], folder)
+    face, which = portrait_given(page, fields.portrait, fields.picker, values, request)
     with at("video"):
         driver = video(values[fields.driver], page, request)
     regions = moving(values[fields.regions])

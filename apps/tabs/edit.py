@@ -13,12 +13,13 @@ from talkgen.apps.call import Call
 from talkgen.apps.compare import compared, comparison
 from talkgen.apps.defaults import usual
 from talkgen.apps.examples import PORTRAIT, example_button, fills
-from talkgen.apps.faces import FacePicker, face_picker, face_values
+from talkgen.apps.faces import FacePicker, face_picker
 from talkgen.apps.fields import Picture
+from talkgen.apps.given import SIZES, portrait_given
 from talkgen.apps.job import Job
 from talkgen.apps.outcome import blank, file_of, outcome
 from talkgen.apps.page import Page
-from talkgen.apps.uploads import LONGEST_SPEC, picture, spec, visitor_of
+from talkgen.apps.uploads import LONGEST_SPEC, picture, spec
 from talkgen.apps.work import PRIVATE, Faults, Updates, at, notes_html, work_area
 from talkgen.errors import InputError, NoFaceError, TalkgenError
 from talkgen.render.pose import LIMITS_RAD
@@ -29,7 +30,6 @@ MOST_GAZE = 24
 """Degrees that eyes turn, as `talkgen edit --help` says."""
 FORMATS = {"PNG": "edited.png", "JPEG": "edited.jpg", "WebP": "edited.webp"}
 SHEET = "sheet.png"
-SIZES = ("source", "256", "384", "512", "768", "1024", "2048")
 
 
 @dataclass(frozen=True)
@@ -281,10 +281,7 @@ def calls(
     page: Page, fields: Fields, values: Mapping[Any, Any], request: gr.Request
 ) -> Sequence[Call]:
     """Return the command that makes the picture, or the sheet."""
-    with at("portrait"):
-        face = picture(values[fields.portrait], page, request)
-        folder = page.folder(visitor_of(request))
-        which = face_values(values[fields.picker.number], values[fields.picker.landmarks], folder)
+    face, which = portrait_given(page, fields.portrait, fields.picker, values, request)
     sheet = bool(values[fields.sheet])
     with at("more"):
         if values[fields.format] not in FORMATS:

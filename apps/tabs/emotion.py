@@ -22,8 +22,9 @@ from talkgen.apps.emotion_views import (
     with_unit,
 )
 from talkgen.apps.examples import PORTRAIT, example_button, fills
-from talkgen.apps.faces import FacePicker, face_picker, face_values
+from talkgen.apps.faces import FacePicker, face_picker
 from talkgen.apps.fields import Picture
+from talkgen.apps.given import portrait_given
 from talkgen.apps.inline import data_url
 from talkgen.apps.job import Job
 from talkgen.apps.mixer import levels, mixer, moved, text_line
@@ -31,7 +32,7 @@ from talkgen.apps.outcome import blank, outcome
 from talkgen.apps.page import Page
 from talkgen.apps.reading import Reader
 from talkgen.apps.tabs.talk import PRESETS
-from talkgen.apps.uploads import LONGEST_SPEC, picture, spec, visitor_of
+from talkgen.apps.uploads import LONGEST_SPEC, picture, spec
 from talkgen.apps.work import PRIVATE, Faults, Updates, at, work_area
 from talkgen.errors import InputError, NoFaceError, TalkgenError
 from talkgen.motion.facs import VALENCE_AROUSAL
@@ -334,10 +335,7 @@ def calls(
     page: Page, fields: Fields, values: Mapping[Any, Any], request: gr.Request
 ) -> Sequence[Call]:
     """Return the command that saves what the preview shows, at the picture's own size."""
-    with at("portrait"):
-        face = picture(values[fields.portrait], page, request)
-        folder = page.folder(visitor_of(request))
-        which = face_values(values[fields.picker.number], values[fields.picker.landmarks], folder)
+    face, which = portrait_given(page, fields.portrait, fields.picker, values, request)
     with at("emotion"):
         emotion = spec(values[fields.text])
     asked = {"portrait": face, "emotion": emotion, **which}

@@ -13,19 +13,19 @@ from talkgen.apps.at_once import checked_at_once
 from talkgen.apps.call import Call, made
 from talkgen.apps.defaults import has, usual
 from talkgen.apps.examples import PORTRAIT, SPEECH, tries
-from talkgen.apps.faces import FacePicker, face_picker, face_values, judged_values
+from talkgen.apps.faces import FacePicker, face_picker, judged_values
 from talkgen.apps.fields import Picture, Sound
+from talkgen.apps.given import SIZES, portrait_given
 from talkgen.apps.job import Job
 from talkgen.apps.page import Page
 from talkgen.apps.screen import MOTION, REPORT, REPORT_PAGE, VIDEO, Screen, screen
-from talkgen.apps.uploads import picture, sound, spec, visitor_of, words
+from talkgen.apps.uploads import sound, spec, words
 from talkgen.apps.work import PRIVATE, Faults, Updates, WorkArea, at, work_area
 from talkgen.audio.speak import FASTEST, SLOWEST, check_speech, installed, voices
 from talkgen.types import EMOTIONS
 
 PRESETS = {"none": "", "auto": "auto", **{name: f"{name}:0.8" for name in EMOTIONS}}
 """What one click asks for; "auto" is what the voice sounds like."""
-SIZES = ("source", "256", "384", "512", "768", "1024")
 SCALES = {
     "pose_scale": "Head", "expression_scale": "Face", "mouth_scale": "Mouth",
     "brow_scale": "Brows and lids", "blink_scale": "Blinks",
@@ -226,10 +226,7 @@ def calls(
 ) -> Sequence[Call]:
     """Return the commands of a video: `say` for a typed text, `talk`, `score`."""
     out: list[Call] = []
-    with at("portrait"):
-        face = picture(values[fields.portrait], page, request)
-        folder = page.folder(visitor_of(request))
-        which = face_values(values[fields.picker.number], values[fields.picker.landmarks], folder)
+    face, which = portrait_given(page, fields.portrait, fields.picker, values, request)
     with at("speech"):
         speech: Any
         if fields.source is not None and values[fields.source] == TYPED:

@@ -13,6 +13,7 @@ from PIL import Image
 
 gr = pytest.importorskip("gradio")
 
+from talkgen.apps import given as portraits  # noqa: E402
 from talkgen.apps.call import Call  # noqa: E402
 from talkgen.apps.compare import compared  # noqa: E402
 from talkgen.apps.film_faces import first_picture  # noqa: E402
@@ -42,7 +43,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> None:
             raise InputError("no file is given; upload one")
         return Path(path)
 
-    for tab in (drive, dub, edit, score):
+    for tab in (drive, dub, edit, score, portraits):
         for name in ("picture", "sound", "video"):
             monkeypatch.setattr(tab, name, checked, raising=False)
         monkeypatch.setattr(tab, "visitor_of", lambda request: VISITOR, raising=False)
